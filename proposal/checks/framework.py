@@ -1,0 +1,206 @@
+"""What a rule is, what it sees, and how its hits become findings.
+
+A rule is data plus one small function that yields places in the text. It never decides its own final severity: the
+template may raise or lower it, so the same rule can block in one DAO and advise in another.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+from proposal.brief import Brief
+from proposal.checks.phrases import PhraseHit, Spans, fold, has_han
+from proposal.document import Block, Document, Section, Sentence
+from proposal.evidence import EvidenceSet
+from proposal.findings import Finding, Severity
+from proposal.template import SectionSpec, Template, normal_heading
+from proposal.values import Language
+
+Family = Literal[
+    "structure", "conditional", "figures", "addresses", "evidence", "neutrality", "policy", "injection"
+]  # fmt: skip
+"""Families in the order of the catalogue; the first two letters of a rule id name its family."""
+
+MAX_HITS = 100
+"""Findings one rule gives for one text; what is beyond is counted in a last finding, so that nothing hides."""
+
+MAX_EXCERPT = 160
+"""Characters of the text that a finding repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place where a rule is broken; `severity` is set where one rule has stronger and weaker cases."""
+
+    start: int
+    end: int
+    message: str
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """Everything a rule may look at: the parsed text, its template, and what it was drafted from (if known).
+
+    `memory` holds what several rules work out from the same text.
+    """
+
+    document: Document
+    template: Template
+    language: Language
+    evidence: EvidenceSet | None = None
+    brief: Brief | None = None
+    phrase_hits: dict[str, list[PhraseHit]] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return self.document.text
+
+    @cached_property
+    def folded(self) -> str:
+        """The text as phrases are matched in it: same length, lower case."""
+        return fold(self.text)
+
+    @cached_property
+    def code(self) -> Spans:
+        """Code blocks: shown as they are, so most rules on wording leave them alone."""
+        return Spans((block.start, block.end) for block in self.document.blocks if block.kind == "code")
+
+    @cached_property
+    def not_prose(self) -> Spans:
+        """Code and link targets: text that nobody reads as a statement."""
+        blocks = [(block.start, block.end) for block in self.document.blocks if block.kind == "code"]
+        links = [(link.end - len(link.url) - 1, link.end) for link in self.document.links]
+        return Spans(blocks + [(max(0, start), end) for start, end in links])
+
+    @cached_property
+    def sections_by_key(self) -> dict[str, Section]:
+        """The text's sections that the template knows, by the template's key (the first of each)."""
+        return {spec.key: section for section, spec in reversed(self.known_sections)}
+
+    @cached_property
+    def known_sections(self) -> list[tuple[Section, SectionSpec]]:
+        """The sections whose heading the template knows, in the order of the text."""
+        names = _section_names(self.template)
+        found = [(section, names.get(normal_heading(section.title))) for section in self.document.sections]
+        return [(section, spec) for section, spec in found if spec is not None]
+
+    def block_at(self, place: int) -> str:
+        """Return the kind of the block a place lies in."""
+        block = _holding(self.document.blocks, place)
+        return block.kind if block else ""
+
+    def paragraph_at(self, place: int) -> tuple[int, int]:
+        """Return the span of the block a place lies in."""
+        block = _holding(self.document.blocks, place)
+        return (block.start, block.end) if block else (place, place)
+
+    def sentence_at(self, place: int) -> Sentence | None:
+        """Return the sentence or table row that holds a place."""
+        return _holding(self.document.sentences, place)
+
+
+PartT = TypeVar("PartT", Block, Sentence)
+
+
+def _holding(parts: Sequence[PartT], place: int) -> PartT | None:
+    """Return the part that holds a place; parts are in order and do not overlap."""
+    at = bisect_right(parts, place, key=lambda part: part.start) - 1
+    return parts[at] if at >= 0 and place < parts[at].end else None
+
+
+Check = Callable[[CheckContext], Iterable[Hit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: stable id, what it demands (`clause`), how strongly by default, and what to do about a finding.
+
+    `needs` names what must be known for the rule to run: without evidence no figure can be called unsupported.
+    """
+
+    id: str
+    family: Family
+    severity: Severity
+    title: str
+    clause: str
+    fix: str
+    check: Check
+    needs: tuple[Literal["evidence", "brief"], ...] = ()
+
+    def applies(self, context: CheckContext) -> bool:
+        """Tell whether everything this rule needs is known."""
+        known = {"evidence": context.evidence is not None, "brief": context.brief is not None}
+        return all(known[need] for need in self.needs)
+
+
+_NAMES: dict[str, dict[str, SectionSpec]] = {}
+
+
+def _section_names(template: Template) -> dict[str, SectionSpec]:
+    """Return the template's sections by normalised heading."""
+    known = _NAMES.get(template.hash)
+    if known is None:
+        known = {}
+        for spec in template.sections:
+            for name in spec.names():
+                known.setdefault(normal_heading(name), spec)
+        if len(_NAMES) > 64:
+            _NAMES.clear()
+        _NAMES[template.hash] = known
+    return known
+
+
+def findings_of(rule: Rule, context: CheckContext) -> Iterator[Finding]:
+    """Run one rule and turn its hits into findings."""
+    hits = sorted(set(rule.check(context)), key=lambda hit: (hit.start, hit.end, hit.message))
+    for hit in hits[:MAX_HITS]:
+        yield _finding(rule, hit, context)
+    if len(hits) > MAX_HITS:
+        more = hits[MAX_HITS]
+        message = f"{len(hits) - MAX_HITS:,} more places of this kind follow from here"
+        yield _finding(rule, Hit(more.start, more.end, message, more.severity), context)
+
+
+def _finding(rule: Rule, hit: Hit, context: CheckContext) -> Finding:
+    document = context.document
+    length = len(document.text)
+    start = min(max(hit.start, 0), length)
+    end = min(max(hit.end, start), length)
+    line, column = document.line_column(start)
+    return Finding(
+        rule=rule.id,
+        severity=_severity(rule, hit, context.template),
+        message=hit.message,
+        start=start,
+        end=end,
+        line=line,
+        column=column,
+        section=document.section_of(start).title,
+        excerpt=" ".join(document.text[start : min(end, start + 4 * MAX_EXCERPT)].split())[:MAX_EXCERPT],
+    )
+
+
+_STRENGTH: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
+
+
+def _severity(rule: Rule, hit: Hit, template: Template) -> Severity:
+    """Return how strong a finding is: the template's word on the rule, and never more than the hit itself."""
+    general = template.severities.get(rule.id, rule.severity)
+    if hit.severity is None:
+        return general
+    return min(general, hit.severity, key=_STRENGTH.__getitem__)
+
+
+def language_of(text: str) -> Language:
+    """Tell the language of a text: Chinese when every tenth character or more is Chinese."""
+    if not has_han(text):
+        return "en"
+    sample = text[:20_000]
+    han = sum("\u3400" <= character <= "\u9fff" for character in sample)
+    return "zh" if han * 10 >= len(sample) else "en"

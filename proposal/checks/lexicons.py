@@ -1,0 +1,78 @@
+"""The lexicons beside this module, read once: groups of phrases with the rule that reports them.
+
+They are YAML and not code, so that a reviewer of a DAO can read and correct them. All of them are searched in one
+pass, because reading a text once for every rule would cost more than all rules together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from proposal.checks.framework import CheckContext
+from proposal.checks.phrases import Phrase, PhraseBook, PhraseHit
+from proposal.findings import Severity
+
+FILES = ("tone.yaml", "injection.yaml", "statements.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Phrases that mean the same to a rule; `says` is what a message calls them."""
+
+    tag: str
+    rule: str
+    says: str
+    severity: Severity | None
+    phrases: tuple[str, ...]
+    unless: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def groups() -> dict[str, Group]:
+    """Return every group by its tag."""
+    found: dict[str, Group] = {}
+    for file in FILES:
+        data = yaml.safe_load((Path(__file__).parent / file).read_text(encoding="utf-8"))
+        for index, entry in enumerate(data):
+            group = _group(entry, f"{file}:{index}")
+            found[group.tag] = group
+    return found
+
+
+def _group(entry: dict[str, Any], tag: str) -> Group:
+    return Group(
+        tag=tag,
+        rule=entry["rule"],
+        says=entry["says"],
+        severity=entry.get("severity"),
+        phrases=tuple(map(str, entry["phrases"])),
+        unless=tuple(map(str, entry.get("unless", ()))),
+    )
+
+
+@lru_cache(maxsize=1)
+def _book() -> PhraseBook:
+    return PhraseBook(
+        Phrase(group.tag, phrase, group.unless) for group in groups().values() for phrase in group.phrases
+    )
+
+
+def hits(context: CheckContext, rule: str) -> Sequence[tuple[Group, PhraseHit]]:
+    """Return where the phrases of a rule stand in the text, in order."""
+    if not context.phrase_hits:
+        context.phrase_hits[""] = []
+        for hit in _book().find(context.folded):
+            context.phrase_hits.setdefault(groups()[hit.phrase.tag].rule, []).append(hit)
+    return [(groups()[hit.phrase.tag], hit) for hit in context.phrase_hits.get(rule, ())]
+
+
+def find(text: str, rule: str) -> Sequence[tuple[Group, PhraseHit]]:
+    """Return where the phrases of a rule stand in a folded text that is not the document (an excerpt, a title)."""
+    found = ((groups()[hit.phrase.tag], hit) for hit in _book().find(text))
+    return [(group, hit) for group, hit in found if group.rule == rule]

@@ -1,0 +1,283 @@
+"""Policy: what a DAO forbids, on which track a proposal belongs, and what must not be published at all.
+
+A DAO's prohibitions are data (`rule_packs.yaml`), each with its clause and source, because they differ by DAO and
+change by vote. Personal data and secrets are matched by form and by their own check digits, so that a figure is not
+taken for a phone number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from proposal.checks.conditional import type_of
+from proposal.checks.framework import CheckContext, Hit, Rule
+from proposal.checks.lexicons import hits
+from proposal.checks.phrases import Phrase, PhraseBook, PhraseHit, Spans
+from proposal.findings import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class PackClause:
+    """One prohibition of a DAO's rule pack."""
+
+    id: str
+    templates: tuple[str, ...]
+    rule: str
+    clause: str
+    source: str
+    severity: Severity | None
+    types: tuple[str, ...]
+    phrases: tuple[str, ...]
+    unless: tuple[str, ...]
+
+    def binds(self, template: str) -> bool:
+        """Tell whether the clause is for a template: by its name, or by the name of its family."""
+        return any(name == "any" or template == name or template.startswith(name + "-") for name in self.templates)
+
+
+@lru_cache(maxsize=1)
+def pack_clauses() -> dict[str, PackClause]:
+    """Return every prohibition by its id."""
+    data = yaml.safe_load((Path(__file__).parent / "rule_packs.yaml").read_text(encoding="utf-8"))
+    return {entry["id"]: _clause(entry) for entry in data}
+
+
+def _clause(entry: dict[str, Any]) -> PackClause:
+    return PackClause(
+        id=entry["id"],
+        templates=tuple(entry["templates"]),
+        rule=entry["rule"],
+        clause=entry["clause"],
+        source=entry["source"],
+        severity=entry.get("severity"),
+        types=tuple(entry.get("types", ())),
+        phrases=tuple(map(str, entry["phrases"])),
+        unless=tuple(map(str, entry.get("unless", ()))),
+    )
+
+
+@lru_cache(maxsize=64)
+def _book(template: str) -> PhraseBook:
+    return PhraseBook(
+        Phrase(clause.id, phrase, clause.unless)
+        for clause in pack_clauses().values()
+        if clause.binds(template)
+        for phrase in clause.phrases
+    )
+
+
+def _pack_hits(context: CheckContext) -> list[PhraseHit]:
+    if "pack" not in context.memory:
+        context.memory["pack"] = _book(context.template.name).find(context.folded)
+    found: list[PhraseHit] = context.memory["pack"]
+    return found
+
+
+def _broken(context: CheckContext, rule: str) -> Iterator[Hit]:
+    """Yield the places where wording of a clause stands as the author's own statement."""
+    quoted = Spans((quote.start, quote.end) for quote in context.document.quotes)
+    for hit in _pack_hits(context):
+        clause = pack_clauses()[hit.phrase.tag]
+        if clause.rule != rule or context.not_prose.covers(hit.start) or quoted.covers(hit.start):
+            continue
+        if clause.types and type_of(context) not in clause.types:
+            continue
+        words = " ".join(context.text[hit.start : hit.end].split())
+        yield Hit(hit.start, hit.end, f"“{words[:100]}”: {clause.clause} ({clause.source})", clause.severity)
+
+
+def forbidden_clauses(context: CheckContext) -> Iterator[Hit]:
+    """Report wording that the DAO forbids."""
+    yield from _broken(context, "PO-forbidden-clause")
+
+
+def anti_mandates(context: CheckContext) -> Iterator[Hit]:
+    """Report what the DAO has no power to decide."""
+    yield from _broken(context, "PO-anti-mandate")
+
+
+def wrong_track(context: CheckContext) -> Iterator[Hit]:
+    """Report actions that belong on another track than the proposal's."""
+    yield from _broken(context, "PO-track")
+
+
+# --- bundles -----------------------------------------------------------------------------------------------------
+
+_SUBJECTS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("a payment", re.compile(r"(?<![a-z])(?:transfers?|pays?|disburses?|grants?|streams?|sends?) (?:[^.\n]{0,20} )?[$]?[0-9]|(?:拨付|支付|发放|转账)[^。\n]{0,6}[0-9]")),
+    ("a contract upgrade", re.compile(r"(?<![a-z])(?:upgrade|upgrades|upgrading|redeploy|deploy a new|new implementation|migrate) (?:[^.\n]{0,20} )?(?:contract|contracts|implementation|proxy)|升级[^。\n]{0,6}合约")),
+    ("a change of governance rules", re.compile(r"(?<![a-z])(?:change|changes|lower|reduce|raise|increase|set|amend)s? (?:the )?(?:[^.\n]{0,15} )?(?:quorum|voting period|voting delay|timelock|proposal threshold|constitution)|(?:修改|降低|提高|调整)[^。\n]{0,6}(?:法定人数|投票期|提案门槛|章程)")),
+    ("a role or owner", re.compile(r"(?<![a-z])(?:appoint|elect|remove|replace|grant|revoke)s? (?:[^.\n]{0,25} )?(?:as (?:a )?(?:member|steward|signer|director)|role|ownership|signers?|stewards?|council)(?![a-z])|(?:任命|选举|罢免|更换)[^。\n]{0,8}(?:委员|成员|签署人|理事)")),
+    ("the issue of tokens", re.compile(r"(?<![a-z])(?:mint|mints|issue new|increase the (?:max(?:imum)? )?supply|emission(?:s)? (?:rate|schedule))(?![a-z])|增发|铸造")),
+)  # fmt: skip
+
+
+def bundles(context: CheckContext) -> Iterator[Hit]:
+    """Report proposals that decide three or more unrelated things at once."""
+    found = [(name, match) for name, pattern in _SUBJECTS if (match := pattern.search(context.folded))]
+    if len(found) >= 3:
+        first = min(match.start() for _, match in found)
+        match = next(match for _, match in found if match.start() == first)
+        yield Hit(match.start(), match.end(), f"one vote decides {', '.join(name for name, _ in found)}")
+
+
+# --- what must not be published -----------------------------------------------------------------------------------
+
+_EMAIL = re.compile(
+    r"(?<![A-Za-z0-9._%+-])([A-Za-z0-9._%+-]{1,64})@((?:[A-Za-z0-9-]{1,63}\.){1,5}[A-Za-z]{2,24})(?![A-Za-z0-9-])"
+)
+_ROLES = frozenset(
+    [
+        "info",
+        "contact",
+        "security",
+        "support",
+        "hello",
+        "team",
+        "admin",
+        "legal",
+        "press",
+        "media",
+        "governance",
+        "grants",
+        "office",
+        "help",
+        "hi",
+        "mail",
+        "noreply",
+        "no-reply",
+        "dao",
+        "committee",
+        "treasury",
+        "council",
+        "abuse",
+        "privacy",
+        "jobs",
+        "partnerships",
+        "dev",
+        "developers",
+        "community",
+        "ops",
+        "git",
+        "example",
+    ]
+)
+_PHONE = re.compile(r"(?<![A-Za-z0-9+])\+(?=[0-9])(?:[0-9][ ().-]{0,2}){9,14}[0-9](?![0-9A-Za-z])")
+_CN_MOBILE = re.compile(r"(?<![0-9A-Za-z.,])1[3-9][0-9]{9}(?![0-9A-Za-z]|[.,][0-9])")
+_CN_IDENTITY = re.compile(
+    r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
+)
+_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?:[ ]?[A-Z0-9]{4}){3,7}(?:[ ]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
+_SSN = re.compile(r"(?i:ssn|social security)(?:[^0-9\n]{0,20})[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9])")
+_PASSPORT = re.compile(
+    r"(?i:passport (?:no\.?|number)|护照号码?|身份证号码?)[^A-Za-z0-9\n]{0,6}[A-Z0-9]{6,18}(?![A-Za-z0-9])"
+)
+_CONTACT_WORDS = re.compile(r"phone|tel|call|mobile|whatsapp|signal|contact|sms|手机|电话|联系|微信|致电")
+
+
+def personal_data(context: CheckContext) -> Iterator[Hit]:
+    """Report personal data: a vote is public for ever."""
+    text = context.text
+    for match in _EMAIL.finditer(text):
+        role = match[1].lower().split("+")[0]
+        if role not in _ROLES and not match[2].lower().endswith(("example.org", "example.com", ".eth", ".example")):
+            yield Hit(match.start(), match.end(), "a personal e-mail address")
+    for match in _PHONE.finditer(text):
+        if not context.not_prose.covers(match.start()):
+            yield Hit(match.start(), match.end(), "a phone number")
+    for match in _CN_MOBILE.finditer(text):
+        if _CONTACT_WORDS.search(context.folded, max(0, match.start() - 24), match.start()):
+            yield Hit(match.start(), match.end(), "a phone number")
+    for match in _CN_IDENTITY.finditer(text):
+        if _is_cn_identity(match[0]):
+            yield Hit(match.start(), match.end(), "a national identity number")
+    for match in _IBAN.finditer(text):
+        if _is_iban(match[0].replace(" ", "")):
+            yield Hit(match.start(), match.end(), "a bank account (IBAN)")
+    for pattern, what in ((_SSN, "a social security number"), (_PASSPORT, "a number of an identity document")):
+        for match in pattern.finditer(text):
+            yield Hit(match.start(), match.end(), what)
+
+
+def _is_cn_identity(number: str) -> bool:
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    digits = [int(digit) for digit in number[:17]]
+    return "10X98765432"[sum(d * w for d, w in zip(digits, weights, strict=True)) % 11] == number[17].upper()
+
+
+def _is_iban(account: str) -> bool:
+    if not 15 <= len(account) <= 34:
+        return False
+    return int("".join(str(int(character, 36)) for character in account[4:] + account[:4])) % 97 == 1
+
+
+_SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]{1,12} ){0,3}PRIVATE KEY-----")),
+    ("a private key", re.compile(r"(?i:private key|secret key|私钥)[^A-Za-z0-9\n]{1,6}(?:is |= ?)?[`\"']{0,2}(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])")),
+    ("a seed phrase", re.compile(r"(?i:seed phrase|mnemonic|recovery phrase|助记词)(?: is| are|：|:|=|是|为)[ `\"'*]{0,4}(?:[a-z]{3,8}[ ]{1,2}){11,23}[a-z]{3,8}(?![a-z])")),
+    ("an access key", re.compile(r"(?<![A-Za-z0-9])(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,60}|sk-[A-Za-z0-9_-]{20,80}|xox[abprs]-[A-Za-z0-9-]{20,80}|glpat-[A-Za-z0-9_-]{20,40}|hf_[A-Za-z0-9]{30,40})(?![A-Za-z0-9])")),
+)  # fmt: skip
+
+
+def secrets_left(context: CheckContext) -> Iterator[Hit]:
+    """Report keys and seed phrases; the finding does not repeat them."""
+    for what, pattern in _SECRETS:
+        for match in pattern.finditer(context.text):
+            yield Hit(
+                match.start(), match.start() + 4, f"{what} stands in the text: it must be replaced everywhere, now"
+            )
+
+
+def disclosure(context: CheckContext) -> Iterator[Hit]:
+    """Report a draft of ours that does not say how it was made."""
+    for _, hit in hits(context, "PO-ai-disclosure"):
+        if context.block_at(hit.start) != "heading" and not context.not_prose.covers(hit.start):
+            return
+    yield Hit(len(context.text), len(context.text), "nothing says that a language model helped to write this text")
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        id="PO-forbidden-clause", family="policy", severity="error", title="Something the DAO forbids",
+        clause="A proposal holds nothing that its DAO's rule pack forbids; each message quotes the clause and source.",
+        fix="Delete the sentence, or put what it asks for to the vote that the clause demands.",
+        check=forbidden_clauses,
+    ),
+    Rule(
+        id="PO-anti-mandate", family="policy", severity="error", title="Something the DAO may not decide",
+        clause="A proposal stays within what the DAO's constitution lets it decide.",
+        fix="Delete it; no vote makes it possible.", check=anti_mandates,
+    ),
+    Rule(
+        id="PO-track", family="policy", severity="error", title="The wrong track",
+        clause="A proposal takes the track that its actions demand (warns where only the type speaks against it).",
+        fix="Move the action to a proposal on the right track.", check=wrong_track,
+    ),
+    Rule(
+        id="PO-bundle", family="policy", severity="warning", title="Several decisions in one vote",
+        clause="One vote decides one subject: three or more unrelated kinds of action warn.",
+        fix="Split the proposal, so that each decision can fail alone.", check=bundles,
+    ),
+    Rule(
+        id="PO-personal-data", family="policy", severity="error", title="Personal data",
+        clause="A proposal holds no personal e-mail address, phone, identity or bank number.",
+        fix="Delete it, or use the address of an office.", check=personal_data,
+    ),
+    Rule(
+        id="PO-secret", family="policy", severity="error", title="A secret",
+        clause="A proposal holds no private key, seed phrase or access key.",
+        fix="Delete it and replace the key: whoever read the text has it.", check=secrets_left,
+    ),
+    Rule(
+        id="PO-ai-disclosure", family="policy", severity="error", title="No disclosure of machine help",
+        clause="A draft made with this system says that a language model helped to write it.",
+        fix="Keep the disclosure that the server writes.", check=disclosure, needs=("brief",),
+    ),
+)  # fmt: skip

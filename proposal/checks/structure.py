@@ -1,0 +1,447 @@
+"""Structure: which sections a proposal has, in which order, and whether anything is left to fill in.
+
+A section that stands under bold text instead of a heading is reported as a warning and not as missing: readers find
+it, only machines do not.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from proposal.checks.framework import CheckContext, Hit, Rule
+from proposal.checks.phrases import Spans
+from proposal.document import Section
+from proposal.findings import Severity
+from proposal.template import SectionSpec, normal_heading
+
+THIN_WORDS = 15
+"""A required section with fewer words says too little to be read as one (product.md 4.2)."""
+
+_BOLD_HEADING = re.compile(r"^[ \t]{0,3}(?:\*\*|__)([^*_\n]{2,80})(?:\*\*|__)[ \t]{0,4}:?[ \t]*\r?$", re.MULTILINE)
+_LATIN_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9'’-]*")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+def _plain_title(section: Section) -> str:
+    return section.title.strip().strip("*_ ")
+
+
+# --- sections ----------------------------------------------------------------------------------------------------
+
+
+def missing_sections(context: CheckContext) -> Iterator[Hit]:
+    """Report each required section that no heading of the text names."""
+    type_ = context.brief.type if context.brief else None
+    bold: dict[str, tuple[int, int]] | None = None
+    for spec in context.template.required_sections(type_):
+        if spec.key in context.sections_by_key:
+            continue
+        if bold is None:
+            bold = _bold_headings(context)
+        heading = spec.heading_in(context.language)
+        place = next((bold[name] for name in map(normal_heading, spec.names()) if name in bold), None)
+        if place:
+            yield Hit(*place, f"the section “{heading}” stands under bold text, not under a heading", "warning")
+        else:
+            where = _insertion_place(context, spec)
+            yield Hit(where, where, f"the required section “{heading}” is missing")
+
+
+def _bold_headings(context: CheckContext) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    for match in _BOLD_HEADING.finditer(context.text):
+        if not context.code.covers(match.start()):
+            found.setdefault(normal_heading(match[1]), match.span(1))
+    return found
+
+
+def _insertion_place(context: CheckContext, missing: SectionSpec) -> int:
+    """Return where a missing section belongs: behind the last one that the template puts before it."""
+    place = 0
+    for spec in context.template.sections:
+        if spec.key == missing.key:
+            break
+        section = context.sections_by_key.get(spec.key)
+        if section:
+            place = max(place, section.end)
+    if place == 0:
+        first = next((s for s in context.document.sections if s.level > 0), None)
+        place = first.body_start if first else 0
+    return place
+
+
+def section_order(context: CheckContext) -> Iterator[Hit]:
+    """Report the sections that would have to move to follow the template (the fewest that are enough)."""
+    positions = {spec.key: index for index, spec in enumerate(context.template.sections)}
+    ordered = sorted(context.sections_by_key.items(), key=lambda pair: pair[1].start)
+    kept = _longest_rising([positions[key] for key, _ in ordered])
+    for index, (key, section) in enumerate(ordered):
+        if index in kept:
+            continue
+        spec = context.template.sections[positions[key]]
+        after = [s for s in context.template.sections[: positions[key]] if s.key in context.sections_by_key]
+        heading = spec.heading_in(context.language)
+        place = f"after “{after[-1].heading_in(context.language)}”" if after else "first"
+        yield Hit(section.start, section.body_start, f"the section “{heading}” belongs {place}")
+
+
+def _longest_rising(numbers: list[int]) -> set[int]:
+    """Return the indexes of one longest rising subsequence."""
+    tails: list[int] = []
+    tail_index: list[int] = []
+    previous: list[int] = []
+    for index, number in enumerate(numbers):
+        at = bisect_left(tails, number)
+        previous.append(tail_index[at - 1] if at else -1)
+        if at == len(tails):
+            tails.append(number)
+            tail_index.append(index)
+        else:
+            tails[at], tail_index[at] = number, index
+    kept: set[int] = set()
+    index = tail_index[-1] if tail_index else -1
+    while index >= 0:
+        kept.add(index)
+        index = previous[index]
+    return kept
+
+
+def extra_sections(context: CheckContext) -> Iterator[Hit]:
+    """Note main sections that the template does not know."""
+    known = {section.start for section, _ in context.known_sections}
+    levels = [section.level for section, _ in context.known_sections]
+    if not levels:
+        return
+    main = min(levels)
+    title = context.document.title
+    for section in context.document.sections:
+        name = _plain_title(section)
+        if section.level == main and section.start not in known and name and name != title:
+            yield Hit(section.start, section.body_start, f"“{name}” is no section of the template")
+
+
+def duplicate_sections(context: CheckContext) -> Iterator[Hit]:
+    """Report a section that stands twice under its own name, at the same depth."""
+    seen: dict[tuple[str, int], Section] = {}
+    for section, spec in context.known_sections:
+        if normal_heading(section.title) not in {normal_heading(spec.heading.en), normal_heading(spec.heading.zh)}:
+            continue
+        first = seen.setdefault((spec.key, section.level), section)
+        if first is not section:
+            yield Hit(section.start, section.body_start,
+                      f"the section “{_plain_title(section)}” stands twice")  # fmt: skip
+
+
+def empty_sections(context: CheckContext) -> Iterator[Hit]:
+    """Report headings with nothing under them, and required sections that say next to nothing."""
+    specs = {section.start: spec for section, spec in context.known_sections}
+    type_ = context.brief.type if context.brief else None
+    required = {spec.key for spec in context.template.required_sections(type_)}
+    for section in _leaf_sections(context):
+        name = _plain_title(section)
+        spec = specs.get(section.start)
+        if not _has_content(context, section):
+            severity: Severity | None = None if spec else "warning"
+            yield Hit(section.start, section.body_start, f"the section “{name}” is empty", severity)
+            continue
+        if spec is not None and spec.key in required and spec.writer == "model":
+            words = count_words(context.text[section.body_start : section.end])
+            if words < THIN_WORDS:
+                message = f"the section “{name}” has {words} words"
+                yield Hit(section.start, section.body_start, message, "warning")
+
+
+def _leaf_sections(context: CheckContext) -> Iterator[Section]:
+    """Yield the headings that have no sub-heading, without the title of the proposal."""
+    sections = context.document.sections
+    for section, follower in zip(sections, [*sections[1:], None], strict=True):
+        is_title = section.level == 1 and _plain_title(section) == context.document.title
+        if section.level > 0 and not is_title and (follower is None or follower.level <= section.level):
+            yield section
+
+
+def _has_content(context: CheckContext, section: Section) -> bool:
+    """Tell whether a reader sees anything under the heading (a comment or a line does not count)."""
+    for block in context.document.within(context.document.blocks, section.body_start, section.end):
+        shown = block.kind not in {"heading", "hr", "html"}
+        if shown or (block.kind == "html" and _TAG_WITH_TEXT.search(context.text, block.start, block.end)):
+            return True
+    return False
+
+
+def count_words(text: str) -> int:
+    """Count words; eight Chinese characters count as five words."""
+    return len(_LATIN_WORD.findall(text)) + len(_HAN.findall(text)) * 5 // 8
+
+
+def section_length(context: CheckContext) -> Iterator[Hit]:
+    """Report model-written sections outside the length band of the template."""
+    if context.brief is None:
+        return
+    for section, spec in context.known_sections:
+        if spec.writer != "model" or context.sections_by_key[spec.key] is not section:
+            continue
+        least, most = spec.min_words, spec.max_words
+        words = count_words(_prose(context, section))
+        if THIN_WORDS <= words < least // 2:
+            yield Hit(section.start, section.body_start,
+                      f"“{_plain_title(section)}” has {words} words, the template asks for {least} to {most}")  # fmt: skip
+        elif words > most * 2:
+            yield Hit(section.start, section.body_start,
+                      f"“{_plain_title(section)}” has {words} words, the template asks for at most {most}")  # fmt: skip
+
+
+def _prose(context: CheckContext, section: Section) -> str:
+    blocks = context.document.within(context.document.blocks, section.body_start, section.end)
+    return " ".join(context.text[b.start : b.end] for b in blocks if b.kind in {"paragraph", "list_item", "quote"})
+
+
+# --- placeholders ------------------------------------------------------------------------------------------------
+
+_FILLER = (
+    "name", "names", "title", "link", "url", "address", "amount", "number", "date", "dates", "author", "authors",
+    "tbd", "todo", "tba", "text", "description", "value", "token", "recipient", "insert", "placeholder",
+)  # fmt: skip
+_TAGS = frozenset(
+    [
+        "a",
+        "abbr",
+        "address",
+        "area",
+        "article",
+        "aside",
+        "audio",
+        "b",
+        "base",
+        "bdi",
+        "bdo",
+        "blockquote",
+        "body",
+        "br",
+        "button",
+        "canvas",
+        "caption",
+        "center",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "data",
+        "dd",
+        "del",
+        "details",
+        "dfn",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "embed",
+        "figcaption",
+        "figure",
+        "font",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "head",
+        "header",
+        "hr",
+        "html",
+        "i",
+        "iframe",
+        "img",
+        "input",
+        "ins",
+        "kbd",
+        "label",
+        "legend",
+        "li",
+        "link",
+        "main",
+        "map",
+        "mark",
+        "math",
+        "meta",
+        "nav",
+        "noscript",
+        "object",
+        "ol",
+        "option",
+        "p",
+        "param",
+        "picture",
+        "pre",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "script",
+        "section",
+        "select",
+        "small",
+        "source",
+        "span",
+        "strike",
+        "strong",
+        "style",
+        "sub",
+        "summary",
+        "sup",
+        "svg",
+        "table",
+        "tbody",
+        "td",
+        "template",
+        "textarea",
+        "tfoot",
+        "th",
+        "thead",
+        "time",
+        "title",
+        "tr",
+        "track",
+        "tt",
+        "u",
+        "ul",
+        "var",
+        "video",
+        "wbr",
+    ]
+)
+_PLACEHOLDERS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("a mark for work to do", re.compile(
+        r"(?<![A-Za-z0-9_#/.-])(?:TODO|TBD|TBA|TBC|FIXME|[Tt]bd|XXX{1,8})(?![A-Za-z0-9_/-]|\.[A-Za-z0-9])")),
+    ("filler text", re.compile(r"(?i:(?<![a-z])lorem[ \t\r\n]{1,3}ipsum(?![a-z]))")),
+    ("a gap that was marked as missing", re.compile(r"\[(?:needs|待补充|待填写)[:：][^\]\n]{0,200}\]")),
+    ("a gap to fill", re.compile(r"[\[【<《（(](?:待补充|待填写|待定|待确认|此处填写|请填写|在此填写)[^\]】>》）)\n]{0,40}[\]】>》）)]")),
+    ("a gap to fill", re.compile(r"(?:待补充|待填写|此处填写|请在此填写)")),
+    ("a gap to fill", re.compile(
+        r"\[(?i:insert|your|add|enter|fill in|specify)(?:[ \t][^\]\[\n]{1,80})?\](?![(\[:])")),
+    ("a gap to fill", re.compile(r"\[(?i:" + "|".join(_FILLER) + r")\](?![(\[:])")),
+    ("a blank line to fill", re.compile(r"(?<![_A-Za-z0-9`])_{4,80}(?![_A-Za-z0-9`])")),
+    ("a figure to fill in", re.compile(
+        r"(?<![A-Za-z0-9.])(?:[$€£]X{1,12}(?:,X{3}){0,4}|X{1,3}(?:,X{3}){1,4}|X{2,4}(?:\.X{1,4})?[ ]?%|X\.X{1,4}[ ]?%)(?![A-Za-z0-9%])")),
+    ("a gap to fill", re.compile(r"(?<!\?)\?{3,12}(?!\?)")),
+)  # fmt: skip
+_ANGLE = re.compile(r"(?<![A-Za-z0-9=<(\\])<([A-Za-z\u3400-\u9fff][^<>=\n@/`]{1,120})>(?![A-Za-z0-9>(])")
+_CODE_SPAN = re.compile(r"(`{1,3})(?!`)[^`\n]{1,400}\1(?!`)")
+_TAG_WITH_TEXT = re.compile(r">[ \t]{0,20}[^<>\s]|<img[ \t]", re.IGNORECASE)
+
+
+def placeholders(context: CheckContext) -> Iterator[Hit]:
+    """Report text that somebody meant to fill in later."""
+    text = context.text
+    taken = [(match.start(), match.end()) for match in _CODE_SPAN.finditer(text)]
+    quiet = Spans([*taken, *((block.start, block.end) for block in context.document.blocks if block.kind == "code")])
+    for slot in context.document.slots:
+        yield Hit(slot.start, slot.end, f"a slot was left unfilled: {text[slot.start : slot.end][:80]}")
+    for what, pattern in _PLACEHOLDERS:
+        for match in pattern.finditer(text):
+            if not quiet.covers(match.start()) and not context.not_prose.covers(match.start()):
+                yield Hit(match.start(), match.end(), f"{what} was left: {match[0][:80]}")
+    for match in _ANGLE.finditer(text):
+        if _is_angle_gap(match[1]) and not quiet.covers(match.start()):
+            yield Hit(match.start(), match.end(), f"a gap to fill was left: {match[0][:80]}")
+
+
+def _is_angle_gap(inside: str) -> bool:
+    """Tell `<comma separated list of dates>` from a tag, an autolink and a comparison."""
+    words = inside.replace("_", " ").replace("-", " ").split()
+    first = words[0].lower() if words else ""
+    if len(words) == 1:
+        return first in _FILLER or bool(_HAN.match(first) and len(first) <= 20)
+    return first not in _TAGS or first in _FILLER
+
+
+def unread_tail(context: CheckContext) -> Iterator[Hit]:
+    """Report the part of a very long text that was not read, so that nobody takes it for checked."""
+    read_to = context.document.read_to
+    if read_to < len(context.text):
+        yield Hit(read_to, len(context.text), f"the last {len(context.text) - read_to:,} characters were not read")
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        id="ST-unread",
+        family="structure",
+        severity="error",
+        title="The text is too long to be read",
+        clause="The whole text was read: nothing stands behind the limits of the parser unchecked.",
+        fix="Shorten the text; move long tables and code into a linked, committed file.",
+        check=unread_tail,
+    ),
+    Rule(
+        id="ST-req-section",
+        family="structure",
+        severity="error",
+        title="A required section is missing",
+        clause="A published proposal has every section that its DAO's template requires.",
+        fix="Add the section with its heading; in a draft of ours, draft that section again.",
+        check=missing_sections,
+    ),
+    Rule(
+        id="ST-order-section",
+        family="structure",
+        severity="warning",
+        title="Sections stand in another order",
+        clause="Sections follow each other as in the DAO's template, so that readers find them.",
+        fix="Move the section to the place that the message names.",
+        check=section_order,
+    ),
+    Rule(
+        id="ST-extra-section",
+        family="structure",
+        severity="info",
+        title="A section the template does not know",
+        clause="Main sections are those of the DAO's template; another one may confuse a form or an importer.",
+        fix="Nothing, if the section is wanted; else move its text under a known heading.",
+        check=extra_sections,
+    ),
+    Rule(
+        id="ST-duplicate-section",
+        family="structure",
+        severity="warning",
+        title="A section stands twice",
+        clause="Each section of the template stands once.",
+        fix="Join the two, or give one another heading.",
+        check=duplicate_sections,
+    ),
+    Rule(
+        id="ST-empty-section",
+        family="structure",
+        severity="error",
+        title="A section is empty",
+        clause="A section of the template has text under its heading; another heading without text warns, and so does "
+        f"a required section with fewer than {THIN_WORDS} words.",
+        fix="Write the section, or delete its heading if the template does not require it.",
+        check=empty_sections,
+    ),
+    Rule(
+        id="ST-len-section",
+        family="structure",
+        severity="warning",
+        title="A section is far too short or long",
+        clause="A drafted section keeps to the length band of the template (half below and double above are let pass).",
+        fix="Shorten the section, or say more from the evidence.",
+        check=section_length,
+        needs=("brief",),
+    ),
+    Rule(
+        id="ST-placeholder",
+        family="structure",
+        severity="error",
+        title="A placeholder is left",
+        clause="Nothing is left to fill in: no TODO, TBD, filler text, angle-bracket gap, marked gap or slot.",
+        fix="Replace it by the fact, or delete the sentence; a fact nobody knows belongs into the risks.",
+        check=placeholders,
+    ),
+)

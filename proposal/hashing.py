@@ -1,0 +1,30 @@
+"""One way to hash text and structured data, so that two places never disagree about what was hashed.
+
+Structured data is hashed as JSON with sorted keys, no spaces and UTF-8 text, which Python writes identically
+everywhere; text is hashed as its UTF-8 bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel
+
+
+def sha256_text(text: str) -> str:
+    """Return the SHA-256 of the UTF-8 bytes of `text` in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
+
+
+def canonical_json(data: Any) -> str:
+    """Serialise JSON-compatible data or a pydantic model to its one canonical form."""
+    if isinstance(data, BaseModel):
+        data = data.model_dump(mode="json")
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def sha256_data(data: Any) -> str:
+    """Return the SHA-256 of the canonical form of `data`."""
+    return sha256_text(canonical_json(data))

@@ -1,0 +1,138 @@
+"""Which evidence a section states: the plan that the server makes before a model writes.
+
+Coverage is decided here, not hoped for: every evidence item goes to one model-written section, in the order of the
+user's file (the user's order is an argument). A section that requires evidence and gets none is told to say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proposal.brief import Brief
+from proposal.evidence import Evidence, EvidenceSet
+from proposal.slots import quotation
+from proposal.template import SectionSpec
+from proposal.values import Language
+
+MAX_FACTS_PER_ITEM = 2
+"""Values of one item that are stated in prose; the evidence table of the template shows them all."""
+
+
+VERBS = {
+    "number": {"en": ("stood at", "came to", "reached", "amounted to"), "zh": ("为", "达到", "是")},
+    "parameter": {"en": ("is set to", "is", "will be"), "zh": ("为", "设为")},
+    "change": {"en": ("was", "came to"), "zh": ("为",)},
+    "date": {"en": ("is", "falls on"), "zh": ("为",)},
+    "text": {"en": ("is", "is given as"), "zh": ("为",)},
+    "quote": {"en": ("states", "says", "reads"), "zh": ("指出", "写道")},
+}  # fmt: skip
+"""How a statement of each kind may go on after its subject; none of them judges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One statement that a section has to make: how it may begin, and the slot and citation it ends with."""
+
+    subject: str
+    slot: str
+    ids: tuple[str, ...]
+    kind: str
+
+    @property
+    def tail(self) -> str:
+        """Return the slot with its citations, as it must stand in slotted text."""
+        return "{{" + self.slot + "}}" + "".join(f" [[{item_id}]]" for item_id in self.ids)
+
+    def frame(self, language: Language) -> tuple[str, str]:
+        """Return what stands before and behind the verb when the fact is a sentence of its own."""
+        if language == "zh":
+            return self.subject, f"{self.tail}。"
+        return f"{self.subject[:1].upper()}{self.subject[1:]} ", f" {self.tail}."
+
+    def sentence(self, language: Language) -> str:
+        """Return the plainest sentence that states the fact, for a writer that left it out."""
+        begin, end = self.frame(language)
+        return begin + VERBS[self.kind][language][0] + end
+
+
+def facts_of(item: Evidence, language: Language) -> tuple[Fact, ...]:
+    """List the statements that one evidence item supports, most telling first.
+
+    Two values named as a series (`sales_q2`, `sales_q3`: same stem, same unit) also support their change.
+    """
+    facts: list[Fact] = []
+    names = list(item.values)[:MAX_FACTS_PER_ITEM]
+    for name in names:
+        value = item.values[name]
+        label = value.label_in(language) or name.replace("_", " ")
+        kind = "number" if value.is_number else value.unit or "text"
+        facts.append(Fact(label, f"{item.id}.{name}", (item.id,), kind))
+    if len(names) == 2 and _is_series(item, names):
+        subject = {"en": "the change from the former to the latter", "zh": "前后变化"}[language]
+        facts.append(
+            Fact(
+                subject,
+                f"calc:pct_change({item.id}.{names[0]},{item.id}.{names[1]})",
+                (item.id,),
+                "change",
+            )
+        )
+    if not facts and item.excerpt_language == language and quotation(item):
+        facts.append(Fact(item.title_in(language), f"{item.id}.quote", (item.id,), "quote"))
+    return tuple(facts)
+
+
+def _is_series(item: Evidence, names: Sequence[str]) -> bool:
+    first, second = (item.values[name] for name in names)
+    stems = {name.rpartition("_")[0] for name in names}
+    return item.kind in {"metric", "chart"} and len(stems) == 1 and stems != {""} and (
+        first.is_number and second.is_number and first.unit == second.unit
+    )  # fmt: skip
+
+
+def plan_facts(sections: Sequence[SectionSpec], *, evidence: EvidenceSet, brief: Brief) -> dict[str, tuple[Fact, ...]]:
+    """Give each model-written section its facts: items are dealt in file order, to sections that require evidence.
+
+    Where there are several such sections the first one, a summary, gets the first item only.
+
+    The brief's parameters go to the section that their table follows, its dates to the timeline where there is one.
+    Returns a mapping from section key to facts; a section without facts is present with an empty tuple.
+    """
+    writers = [section for section in sections if section.writer == "model"]
+    open_to = [section for section in writers if section.evidence == "required"] or [
+        section for section in writers if section.evidence == "allowed"
+    ]
+    plan: dict[str, list[Fact]] = {section.key: [] for section in writers}
+    for section, items in zip(open_to, _deal(list(evidence.values()), len(open_to)), strict=True):
+        for item in items:
+            plan[section.key] += facts_of(item, brief.language)
+    for name, fact in _parameter_facts(brief):
+        home = _home(writers, is_date=brief.parameters[name].unit == "date")
+        if home is not None:
+            plan[home.key].append(fact)
+    return {key: tuple(facts) for key, facts in plan.items()}
+
+
+def _parameter_facts(brief: Brief) -> list[tuple[str, Fact]]:
+    """State each parameter that the author labelled; one without a label stands in the table only."""
+    facts = []
+    for name, value in brief.parameters.items():
+        label = value.label_in(brief.language)
+        kind = "number" if value.is_number else value.unit or "text"
+        if label:
+            facts.append((name, Fact(label, f"P.{name}", (), "parameter" if kind == "number" else kind)))
+    return facts
+
+
+def _home(writers: Sequence[SectionSpec], *, is_date: bool) -> SectionSpec | None:
+    timelines = [section for section in writers if section.key == "timeline"]
+    tables = [section for section in writers if "parameters" in section.append]
+    return next(iter((timelines if is_date else []) + tables + timelines), None)
+
+
+def _deal(items: list[Evidence], hands: int) -> list[list[Evidence]]:
+    if hands <= 1:
+        return [items] * hands
+    rest, others = items[1:], hands - 1
+    return [items[:1], *(rest[i * len(rest) // others : (i + 1) * len(rest) // others] for i in range(others))]

@@ -1,0 +1,226 @@
+"""What a run leaves behind: the manifest of the run, and when it has finished the model record.
+
+`run.json` is written before ms-swift starts, so that a run which dies still tells what it was.
+`record.json` and its card are written when it has ended well: with them the run folder is a model
+record, which is all that serving needs to know of training.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from proposal.prompt import prompt_hash
+from recipes.environment import PROJECT
+from recipes.recipe import Recipe, as_arguments, file_part
+
+RUN_FILE = "run.json"
+RECORD_FILE = "record.json"
+CARD_FILE = "README.md"
+RUN_FORM = "dao-agent-run/1"
+RECORD_FORM = "dao-agent-model/1"
+
+_CHECKPOINT = re.compile(r"checkpoint-([0-9]{1,9})\Z")
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint that was written whole; the trainer's state is its last file.
+
+    A run that was killed while saving leaves a newer folder without it.
+    """
+    for path in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
+        if _CHECKPOINT.match(path.name) and _state(path):
+            return path
+    return None
+
+
+def _step(path: Path) -> int:
+    match = _CHECKPOINT.match(path.name)
+    return int(match[1]) if match else -1
+
+
+def _state(checkpoint: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def start_run(
+    recipe: Recipe, command: Sequence[str], *, versions: Mapping[str, str], now: dt.datetime
+) -> dict[str, Any]:
+    """Write the manifest of a run that is about to start, and return it."""
+    manifest = {
+        "form": RUN_FORM,
+        "method": recipe.method.name,
+        "config": recipe.path.as_posix(),
+        "config_sha256": _file_hash(recipe.path),
+        "overrides": as_arguments(recipe.overrides),
+        "resolved": dict(recipe.values),
+        "env": dict(recipe.env),
+        "command": list(command),
+        "data": list(_data(recipe)),
+        "prompt_hash": prompt_hash(),
+        "rewards_sha256": folder_hash(PROJECT / "rewards"),
+        "environment": dict(versions),
+        "started_at": now.astimezone(dt.UTC).isoformat(timespec="seconds"),
+    }
+    _write(_folder(recipe) / RUN_FILE, manifest)
+    return manifest
+
+
+def finish_run(
+    recipe: Recipe, manifest: Mapping[str, Any], *, exit_code: int, now: dt.datetime
+) -> dict[str, Any] | None:
+    """Complete the manifest; after a run that ended well, write the model record and return it."""
+    folder = _folder(recipe)
+    checkpoint = last_checkpoint(folder)
+    state = _state(checkpoint) if checkpoint else {}
+    ended = {
+        **manifest,
+        "finished_at": now.astimezone(dt.UTC).isoformat(timespec="seconds"),
+        "exit_code": exit_code,
+        "global_step": state.get("global_step", 0),
+        "metrics": last_metrics(folder / "logging.jsonl"),
+    }
+    _write(folder / RUN_FILE, ended)
+    if exit_code or checkpoint is None:
+        return None
+    record = _record(recipe, ended, checkpoint)
+    _write(folder / RECORD_FILE, record)
+    (folder / CARD_FILE).write_text(card(record), encoding="utf-8")
+    return record
+
+
+def _record(recipe: Recipe, run: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
+    is_adapter = (checkpoint / "adapter_config.json").is_file()
+    kept = (
+        "method",
+        "data",
+        "prompt_hash",
+        "rewards_sha256",
+        "environment",
+        "resolved",
+        "metrics",
+        "global_step",
+    )
+    return {
+        "form": RECORD_FORM,
+        "name": _folder(recipe).name,
+        "kind": "adapter" if is_adapter else "checkpoint",
+        "weights": checkpoint.name,
+        "weights_sha256": weights_hash(checkpoint),
+        "base_model": str(recipe.values.get("model", "")),
+        "created_at": run["finished_at"],
+        **{key: run[key] for key in kept},
+    }
+
+
+def card(record: Mapping[str, Any]) -> str:
+    """Write the model card: what it is, from what, how it was made, and what was measured."""
+    versions = (f"{name} {version}" for name, version in record["environment"].items())
+    lines = [
+        f"# {record['name']}",
+        "",
+        f"{record['kind'].capitalize()} for `{record['base_model']}`, trained by",
+        f"{record['method'].upper()} for {record['global_step']} steps. It drafts sections of governance",
+        "proposals with slots in place of figures; it holds no facts and must not be used without",
+        "evidence and the checks.",
+        "",
+        f"Weights: `{record['weights']}`, sha256 {record['weights_sha256']}",
+        "",
+        "## Data",
+        "",
+        *(f"- `{item['file']}`, {item['rows']} rows, {item['sha256']}" for item in record["data"]),
+        "",
+        "## Last metrics",
+        "",
+        "| metric | value |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in record["metrics"].items()),
+        "",
+        "## Made with",
+        "",
+        ", ".join(versions),
+        "",
+        f"The resolved recipe and all hashes are in `{RECORD_FILE}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def last_metrics(log: Path) -> dict[str, float]:
+    """Return the last value of every number in ms-swift's log."""
+    metrics: dict[str, float] = {}
+    for entry in read_log(log):
+        metrics.update({name: value for name, value in entry.items() if isinstance(value, int | float)})
+    return metrics
+
+
+def read_log(log: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries of `logging.jsonl`; a line that was cut off by a kill is passed over."""
+    if not log.is_file():
+        return
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def _data(recipe: Recipe) -> Iterator[dict[str, Any]]:
+    """Describe each data file by what it really is: a link to the newest cut is followed."""
+    for text in [*recipe.listed("dataset"), *recipe.listed("val_dataset")]:
+        path = Path(file_part(text)).resolve()
+        if path.is_file():
+            manifest = path.parent / "manifest.json"
+            cut = json.loads(manifest.read_text(encoding="utf-8"))["id"] if manifest.is_file() else ""
+            with path.open("rb") as lines:
+                rows = sum(1 for line in lines if line.strip())
+            yield {
+                "file": f"{path.parent.name}/{path.name}",
+                "sha256": _file_hash(path),
+                "rows": rows,
+                "cut": cut,
+            }
+
+
+def weights_hash(folder: Path) -> str:
+    """Return one hash over the weight files of a checkpoint, by name and content."""
+    return _hash_files(sorted(folder.glob("*.safetensors")))
+
+
+def folder_hash(folder: Path) -> str:
+    """Return one hash over the Python files of a package, by name and content."""
+    return _hash_files(sorted(folder.glob("*.py")))
+
+
+def _hash_files(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0{_file_hash(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _folder(recipe: Recipe) -> Path:
+    return Path(str(recipe.values["output_dir"]))
+
+
+def _write(path: Path, data: Mapping[str, Any]) -> None:
+    """Write whole or not at all: a reader never sees half a manifest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,50 @@
+"""brevity: as long as the template asks for, and nothing said twice.
+
+    value  length · (1 − repeated runs beyond 10 %)² · (1 − share of repeated sentences)² · gate
+
+The length band is the sum of the bands of the sections asked for. Runs of four words repeat in any formal text, so the
+first tenth is free.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rewards.analysis import Analysis
+from rewards.repetition import repeated_share
+from rewards.rows import Task
+from rewards.score import Reason, Score, quantise
+from rewards.structure import expected_sections, length_share
+from rewards.wording import tokens
+
+FREE_RUNS = 0.10
+
+
+@lru_cache(maxsize=512)
+def length_band(task: Task) -> tuple[int, int]:
+    """Return the shortest and longest text that is asked for, in words (Chinese: characters)."""
+    sections = (task.section,) if task.section else expected_sections(task)
+    bands = [section.band(task.brief.language) for section in sections]
+    return sum(low for low, _ in bands), max(1, sum(high for _, high in bands))
+
+
+def brevity(analysis: Analysis) -> Score:
+    """Score length and repetition of one completion."""
+    prose = [one for one in analysis.statements if not one.row and not one.reference]
+    words = sum(len(one.words) for one in prose)
+    if not words:
+        return Score(0.0, (Reason("empty", "there is no text"), *analysis.gate_reasons))
+    low, high = length_band(analysis.task)
+    length = length_share(words, analysis.substance, (low, high))
+    repeated = sum(len(one.words) for one in prose if one.repeats) / words
+    runs = max(0.0, repeated_share(tokens(analysis.text)) - FREE_RUNS) / (1 - FREE_RUNS)
+    value = length * (1 - runs) ** 2 * (1 - repeated) ** 2 * analysis.gate
+    reasons = []
+    if length < 1:
+        reasons.append(Reason("length", f"{words} words, {analysis.substance} of them about the proposal; "
+                                        f"{low} to {high} are asked for"))  # fmt: skip
+    if repeated:
+        reasons.append(Reason("repeats", f"{repeated:.0%} of the words stand in sentences that repeat earlier ones"))
+    if runs > 0:
+        reasons.append(Reason("runs", f"{runs:.0%} of the runs of four words are repeated"))
+    return Score(quantise(value), (*reasons, *analysis.gate_reasons))

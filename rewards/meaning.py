@@ -1,0 +1,120 @@
+"""Whether a figure stands in a sentence about what it measures: "turnout was 71.4 %" when 71.4 % is the share in favour.
+
+A figure may be right to the digit and still tell the wrong thing. Nobody can decide that by rule in general; what can be
+decided is whether the words around a figure are those of its own label or those of another value of the same unit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from rewards.wording import terms
+
+if TYPE_CHECKING:
+    from rewards.ground import Known
+    from rewards.statements import Figure, Statement
+
+Meaning = Literal["right", "unnamed", "wrong", "unknown"]
+"""`unnamed`: no word of the label stands in the sentence; `unknown`: there is nothing to compare with."""
+
+_UP = re.compile(
+    r"(?<![a-z])(?:rose|rise[sn]?|rising|grew|grow[sn]?|growing|increas(?:ed?|es|ing)|climbed|gain(?:ed|s)?|went up|jumped)(?![a-z])"
+    r"|上升|增长|增加|上涨|提高|升至|增至|涨至"
+)
+_DOWN = re.compile(
+    r"(?<![a-z])(?:fell|falls?|fallen|falling|dropp?(?:ed|s|ing)?|declin(?:ed?|es|ing)|decreas(?:ed?|es|ing)|shrank|lost"
+    r"|went down|slid|reduc(?:ed?|es|ing))(?![a-z])|下降|减少|下滑|下跌|降低|降至|减至|跌至"
+)
+_FROM_TO = re.compile(r"(?<![a-z])from(?![a-z])|从|由")
+
+
+def meanings(figures: Sequence[Figure], statement: Statement) -> None:
+    """Decide for each figure from evidence whether its sentence speaks about what it measures."""
+    backed = [figure for figure in figures if figure.verdict in {"cited", "derived"} and figure.known]
+    for figure in backed:
+        figure.meaning = _named(figure, statement)
+    if len(backed) > 1:
+        _check_exchanged(backed, statement)
+    _check_direction(backed, statement)
+
+
+def _named(figure: Figure, statement: Statement) -> Meaning:
+    named = [known for known in figure.known if known.topic]
+    if not named:
+        return "unknown"
+    if not any(_speaks(known, statement) for known in named):
+        return "unnamed"
+    stated = {known for other in statement.figures for known in other.known}
+    if all(_is_about_rival(known, statement, stated) for known in named):
+        return "wrong"
+    return "right"
+
+
+def _speaks(known: Known, statement: Statement) -> bool:
+    return not known.topic.isdisjoint(statement.terms)
+
+
+def _is_about_rival(known: Known, statement: Statement, stated: set[Known]) -> bool:
+    """Tell whether the sentence has only words of another value, which itself is not printed in it."""
+    return any(
+        rival not in stated
+        and not theirs.isdisjoint(statement.terms)
+        and ours.isdisjoint(statement.terms)
+        and known.label.isdisjoint(statement.terms - rival.label)
+        and len(rival.label & statement.terms) > len(known.label & statement.terms)
+        for rival, theirs, ours in known.rivals
+    )
+
+
+def _check_exchanged(figures: Sequence[Figure], statement: Statement) -> None:
+    """Find two figures of which each stands beside the other's words."""
+    text, offset = statement.sentence.text, statement.sentence.start
+    bounds = [(figure.part.start - offset, figure.part.end - offset) for figure in figures]
+    before = [terms(text[(bounds[i - 1][1] if i else 0) : start]) for i, (start, _) in enumerate(bounds)]
+    after = [
+        terms(text[end : (bounds[i + 1][0] if i + 1 < len(bounds) else None)]) for i, (_, end) in enumerate(bounds)
+    ]
+    for i, left in enumerate(figures):
+        for j in range(i + 1, len(figures)):
+            right = figures[j]
+            apart = _words_apart(left, right)
+            if apart is None:
+                continue
+            lefts, rights = apart
+            for near in (before, after):
+                if _only(near[i], rights, lefts) and _only(near[j], lefts, rights):
+                    left.meaning = right.meaning = "wrong"
+
+
+def _only(near: frozenset[str], wanted: frozenset[str], other: frozenset[str]) -> bool:
+    return not near.isdisjoint(wanted) and near.isdisjoint(other)
+
+
+def _words_apart(left: Figure, right: Figure) -> tuple[frozenset[str], frozenset[str]] | None:
+    """Return the words that only the left and only the right figure's label has, when their values are rivals."""
+    if len(left.known) != 1 or len(right.known) != 1:
+        return None
+    for rival, theirs, ours in left.known[0].rivals:
+        if rival is right.known[0]:
+            return ours, theirs
+    return None
+
+
+def _check_direction(figures: Sequence[Figure], statement: Statement) -> None:
+    """Find "rose from 612 to 401": two values of one unit in the order of time, and a verb against them."""
+    if len(figures) < 2:
+        return
+    text = statement.sentence.text.lower()
+    up, down = _UP.search(text), _DOWN.search(text)
+    if (up is None) == (down is None) or not _FROM_TO.search(text):
+        return
+    first, second = figures[0], figures[1]
+    if len(first.known) != 1 or len(second.known) != 1 or first.known[0].value.unit != second.known[0].value.unit:
+        return
+    start, end = first.known[0].value.value, second.known[0].value.value
+    if not first.known[0].value.is_number or not second.known[0].value.is_number:
+        return
+    if (up and end < start) or (down and end > start):  # type: ignore[operator]
+        first.meaning = second.meaning = "wrong"

@@ -1,0 +1,139 @@
+"""From what a model wrote to what a reader would see: reasoning dropped, disguises undone, slots filled, text parsed.
+
+Everything that could make a checker see another text than a reader does is undone here, once: digits of other scripts,
+letters that only look Latin, invisible characters, code marks around a figure. Chinese punctuation is kept, because
+full NFKC would turn the comma of "共12，450人" into a thousands separator.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+from proposal.document import Document, parse
+from proposal.slots import Filled, fill
+from rewards.rows import Task
+
+MAX_CHARACTERS = 32_000
+"""What is read of a completion; a draft has a sixth of it. Scoring time is bounded by this."""
+
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_ODD = re.compile(
+    r"[^\x00-\x7f\u2014\u2018-\u201d\u2026\u3001\u3002\u3008-\u3011\u4e00-\u9fff\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff01]"
+)
+_CODE_MARK = re.compile(r"(?<!`)`(?!`)(?!0x[0-9a-fA-F]{40})([^`\n]{1,200})`(?!`)")
+_GROUPED_LETTER = re.compile(
+    r"(?<![0-9A-Za-z.,])(?=[0-9OolI]{0,3}[0-9])[0-9OolI]{1,3}(?:,[0-9OolI]{3}){1,5}(?![0-9A-Za-z])"
+)
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
+_SPLIT_NUMBER = re.compile(
+    r"(?<=[0-9])[*_]{1,3}(?=[0-9.,][0-9*_])|(?<=[0-9][.,])[*_]{1,3}(?=[0-9])|(?<=[0-9])[*_]{1,3}(?=[0-9])"
+)
+_LOOKALIKE = str.maketrans("OolI", "0011")
+
+# Letters of other scripts that look Latin: Cyrillic and Greek, the ones that readers cannot tell apart.
+_CONFUSABLE = dict(zip(
+    "АВЕЅІЈКМНОРСТУХаеорсухіѕјһԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοα",
+    "ABESIJKMHOPCTYXaeopcyxisjhdqwABEZHIKMNOPTYXoa", strict=True,
+))  # fmt: skip
+_KEPT_CATEGORIES = {"So", "Sk", "Cs", "Co"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The text as a reader sees it, parsed, with what was undone on the way."""
+
+    document: Document
+    filled: Filled
+    slotted: bool
+    disguises: tuple[str, ...]
+    cut: bool
+
+    @property
+    def text(self) -> str:
+        return self.document.text
+
+
+def read(completion: str, task: Task) -> Reading:
+    """Return the reading of a completion; any text gives one."""
+    text, disguises = undisguise(without_thoughts(completion[: 4 * MAX_CHARACTERS]))
+    cut = len(text) > MAX_CHARACTERS or len(completion) > 4 * MAX_CHARACTERS
+    text = text[:MAX_CHARACTERS].strip()
+    slotted = "{{" in text or "[[" in text
+    filled = (
+        fill(text, evidence=task.evidence, brief=task.brief, language=task.brief.language) if slotted else Filled(text)
+    )
+    return Reading(parse(filled.text), filled, slotted, disguises, cut)
+
+
+def without_thoughts(text: str) -> str:
+    """Drop the reasoning of thinking models: closed, never closed, or opened by the prompt.
+
+    >>> without_thoughts("<think>a</think>b"), without_thoughts("a</think>b"), without_thoughts("<think>a")
+    ('b', 'b', '')
+    """
+    if "think>" not in text:
+        return text
+    text = _THOUGHT.sub("", text)
+    return text.rpartition("</think>")[2]
+
+
+def undisguise(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the text with look-alike characters in their plain form, and which kinds of hiding were found.
+
+    >>> undisguise("[Е3] ４５ ٤٥")[0]
+    '[E3] 45 45'
+    """
+    found: set[str] = set()
+    if not text.isascii():
+        odd = set(_ODD.findall(text))
+        if odd:
+            found = {kind for kind in map(_hiding, odd) if kind}
+            text = _ODD.sub(lambda match: _plain(match[0]), text)
+    if "`" in text:
+        text = _CODE_MARK.sub(r"\1", text)
+    if "&" in text:
+        text = _ENTITY.sub(_decoded, text)
+    if "*" in text or "_" in text:
+        text = _SPLIT_NUMBER.sub("", text)
+    if "," in text:
+        text = _GROUPED_LETTER.sub(lambda match: match[0].translate(_LOOKALIKE), text)
+    return text, tuple(sorted(found))
+
+
+def _decoded(match: re.Match[str]) -> str:
+    """Return what an HTML entity shows, when that is a letter, digit or part of a figure; markup stays as it is."""
+    shown = html.unescape(match[0])
+    return shown if len(shown) == 1 and (shown.isalnum() or shown in "\u00a0 .,%$€£¥+-/") else match[0]
+
+
+@lru_cache(maxsize=8192)
+def _plain(character: str) -> str:
+    """Return the plain form of one unusual character: ASCII where it stands for a letter or digit, or nothing."""
+    if character in _CONFUSABLE:
+        return _CONFUSABLE[character]
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category in {"Cf", "Mn", "Me", "Cc"}:
+        return ""
+    if category == "Zs":
+        return " "
+    if category in {"Zl", "Zp"}:
+        return "\n"
+    if category in _KEPT_CATEGORIES:
+        return character
+    folded = unicodedata.normalize("NFKC", character)
+    return folded if folded.isascii() else character
+
+
+def _hiding(character: str) -> str:
+    code = ord(character)
+    if 0xE0000 <= code <= 0xE0FFF:
+        return "tag characters"
+    if character in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
+        return "bidirectional controls"
+    return ""

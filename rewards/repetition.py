@@ -1,0 +1,42 @@
+"""How much of a text says again what it already said: sentences that nearly repeat, and runs of four tokens."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+NEAR = 0.8
+"""Share of common words (Jaccard) from which two sentences count as the same."""
+SHORTEST = 5
+"""Sentences with fewer words may recur ("This is unchanged.")."""
+
+
+def near_duplicates(sentences: Sequence[Sequence[str]]) -> list[int]:
+    """Return the places of sentences that nearly repeat an earlier one.
+
+    Only sentences that share one of their rarest words can be near, so all pairs need not be compared.
+    """
+    sets = [frozenset(words) for words in sentences]
+    rarity = Counter(word for words in sets for word in words)
+    by_rare: dict[str, list[int]] = {}
+    found: list[int] = []
+    for place, words in enumerate(sets):
+        if len(words) < SHORTEST:
+            continue
+        rare = sorted(words, key=lambda word: (rarity[word], word))[: len(words) - int(NEAR * len(words)) + 1]
+        candidates = {other for word in rare for other in by_rare.get(word, ())[-50:]}
+        if any(len(words & sets[other]) >= NEAR * len(words | sets[other]) for other in candidates):
+            found.append(place)
+        for word in rare:
+            by_rare.setdefault(word, []).append(place)
+    return found
+
+
+def repeated_share(tokens: Sequence[str]) -> float:
+    """Return the share of runs of four tokens that occurred before.
+
+    >>> repeated_share("a b c d a b c d".split())
+    0.2
+    """
+    runs = list(zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False))
+    return 1 - len(set(runs)) / len(runs) if runs else 0.0

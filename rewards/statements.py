@@ -1,0 +1,281 @@
+"""What a completion states, sentence by sentence, and what each figure in it rests on.
+
+A figure is settled in a fixed order: by the slot that printed it, by a value cited in its sentence, by the brief, by a
+calculation from cited values, by evidence that was not cited, by nothing. Everything later (citation, faithfulness,
+coverage) only counts these verdicts, so that all components judge the same reading.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from proposal.document import Amount, DateMention, Document, Quote, Sentence
+from proposal.matching import derived
+from proposal.slots import Use
+from rewards.ground import Ground, Known, bare_link, squeeze, without_approximation
+from rewards.meaning import Meaning, meanings
+from rewards.reading import Reading
+from rewards.wording import terms, tokens, words
+
+Verdict = Literal["cited", "brief", "derived", "uncited", "miscited", "invented"]
+"""What a figure rests on; `miscited` is stated by other evidence than the sentence cites."""
+
+_TRUNCATED_HASH = re.compile(r"0x([0-9a-fA-F]{4,16})(?:…|\.{2,3})([0-9a-fA-F]{4,16})(?![0-9a-fA-F])")
+_UNSUPPORTED_YEARS: tuple[str, ...] = ("year", "month_day")
+
+
+@dataclass(slots=True)
+class Figure:
+    """One figure or date of a sentence with what it rests on."""
+
+    part: Amount | DateMention
+    verdict: Verdict
+    known: tuple[Known, ...] = ()
+    ids: tuple[str, ...] = ()
+    stretched: bool = False
+    meaning: Meaning = "unknown"
+
+    @property
+    def written_out(self) -> bool:
+        """Whether a figure that a reader would expect in digits is written in words."""
+        return isinstance(self.part, Amount) and self.part.kind == "word"
+
+
+@dataclass(slots=True)
+class Cite:
+    """One citation of a sentence: a mark, a link or a transaction hash; `id` is "" when it leads nowhere."""
+
+    start: int
+    end: int
+    id: str
+    mark: bool
+
+
+@dataclass(slots=True)
+class Statement:
+    """One sentence with its figures, citations and topic."""
+
+    sentence: Sentence
+    figures: list[Figure] = field(default_factory=list)
+    cites: list[Cite] = field(default_factory=list)
+    terms: frozenset[str] = frozenset()
+    words: list[str] = field(default_factory=list)
+    quotes_invented: list[Quote] = field(default_factory=list)
+    quotes_found: set[str] = field(default_factory=set)
+    reference: bool = False
+    listing: bool = False
+    repeats: bool = False
+    again: bool = False
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(cite.id for cite in self.cites if cite.id))
+
+    @property
+    def row(self) -> bool:
+        return self.sentence.block_kind == "table_row"
+
+
+Part = TypeVar("Part", Amount, DateMention, Quote, Cite)
+
+
+def statements_of(reading: Reading, ground: Ground) -> list[Statement]:
+    """Return every sentence of the reading with its figures settled."""
+    document = reading.document
+    found = [Statement(sentence) for sentence in document.sentences]
+    starts = [sentence.start for sentence in document.sentences]
+    cites = _by_sentence(list(_cites(document, ground)), starts, document)
+    quotes = _by_sentence(document.quotes, starts, document)
+    amounts = _by_sentence([amount for amount in document.amounts if amount.checkable], starts, document)
+    dates = _by_sentence(document.dates, starts, document)
+    for index, statement in enumerate(found):
+        text = statement.sentence.text
+        statement.words = words(text)
+        statement.terms = terms(text)
+        statement.cites = cites.get(index, [])
+        statement.reference = _is_reference(statement, document)
+        _settle_quotes(statement, quotes.get(index, []), ground)
+        _settle_figures(statement, [*amounts.get(index, []), *dates.get(index, [])], reading, ground)
+        statement.listing = bool(statement.figures or statement.cites) and _is_listing(statement, ground)
+        meanings(statement.figures, statement)
+    return found
+
+
+def outside_sentences(reading: Reading, ground: Ground) -> list[Figure]:
+    """Return the figures of headings and titles: read by everybody, in no sentence."""
+    document = reading.document
+    spans = [(sentence.start, sentence.end) for sentence in document.sentences]
+    starts = [start for start, _ in spans]
+    found: list[Figure] = []
+    for amount in document.amounts:
+        place = bisect_right(starts, amount.start) - 1
+        if amount.checkable and (place < 0 or amount.start >= spans[place][1]):
+            known = ground.stating(amount)
+            found.append(Figure(amount, "brief" if known else "invented", tuple(known)))
+    return found
+
+
+def _by_sentence(parts: Sequence[Part], starts: list[int], document: Document) -> dict[int, list[Part]]:
+    """Deal the parts (in source order) to the sentences that they stand in."""
+    dealt: dict[int, list[Part]] = {}
+    for part in parts:
+        index = bisect_right(starts, part.start) - 1
+        if index >= 0 and part.start < document.sentences[index].end:
+            dealt.setdefault(index, []).append(part)
+    return dealt
+
+
+def _cites(document: Document, ground: Ground) -> Iterator[Cite]:
+    """Yield marks, links, hashes and shortened hashes, in source order."""
+    found = [
+        Cite(mark.start, mark.end, mark.id if mark.id in ground.topics else "", True) for mark in document.citations
+    ]
+    for link in document.links:
+        bare = bare_link(link.url)
+        if bare in ground.links:
+            if ground.links[bare]:
+                found.append(Cite(link.start, link.end, ground.links[bare], False))
+        else:
+            found.append(Cite(link.start, link.end, _by_hash(bare, ground), False))
+    for mention in document.hashes:
+        found.append(Cite(mention.start, mention.end, ground.hashes.get(mention.text.lower(), ""), False))
+    for address in document.addresses:
+        if address.text.lower() not in ground.addresses:
+            found.append(Cite(address.start, address.end, "", False))
+    if "0x" in document.text:
+        for short in _TRUNCATED_HASH.finditer(document.text):
+            found.append(
+                Cite(short.start(), short.end(), _completed(short[1].lower(), short[2].lower(), ground), False)
+            )
+    found.sort(key=lambda cite: cite.start)
+    return iter(found)
+
+
+def _by_hash(link: str, ground: Ground) -> str:
+    """Resolve a link by the transaction or proposal in it, but only on the host that the evidence gives for it."""
+    host, _, path = link.partition("/")
+    for known, item_id in ground.links.items():
+        if item_id and known.startswith(host + "/") and known.rpartition("/")[2] == path.rpartition("/")[2]:
+            return item_id if len(path) > 12 else ""
+    return ""
+
+
+def _completed(head: str, tail: str, ground: Ground) -> str:
+    """Return the item of a shortened hash when exactly one fits."""
+    fitting = {item for known, item in ground.hashes.items() if known[2:].startswith(head) and known.endswith(tail)}
+    return fitting.pop() if len(fitting) == 1 else ""
+
+
+def _is_reference(statement: Statement, document: Document) -> bool:
+    """Tell a line of the reference list (a mark, a title, a link) from a claim."""
+    sentence = statement.sentence
+    if sentence.block_kind != "list_item" or not statement.cites:
+        return False
+    line_end = document.text.find("\n", sentence.start)
+    line_end = len(document.text) if line_end < 0 else line_end
+    has_link = any(
+        sentence.start <= link.start < line_end for link in document.within(document.links, sentence.start, line_end)
+    )
+    return has_link and statement.cites[0].mark and statement.cites[0].start - sentence.start <= 2
+
+
+def _settle_quotes(statement: Statement, quotes: Sequence[Quote], ground: Ground) -> None:
+    """Look quotations up in what was really said; short ones are terms, not quotations."""
+    for quote in quotes:
+        wanted = squeeze(quote.text)
+        if len(tokens(quote.text)) < 5:
+            continue
+        sources = {source for source, text in ground.said.items() if wanted in text}
+        if sources:
+            statement.quotes_found |= sources
+        else:
+            statement.quotes_invented.append(quote)
+
+
+def _settle_figures(
+    statement: Statement, parts: Sequence[Amount | DateMention], reading: Reading, ground: Ground
+) -> None:
+    cited = set(statement.cited)
+    for part in sorted(parts, key=lambda part: part.start):
+        figure = _by_slot(part, reading.filled.uses, ground) or _settled(part, cited, statement, ground)
+        if figure is not None:
+            statement.figures.append(figure)
+
+
+def _by_slot(part: Amount | DateMention, uses: Sequence[Use], ground: Ground) -> Figure | None:
+    """Settle a figure that a slot printed: it is right by construction."""
+    place = bisect_right(uses, part.start, key=lambda use: use.start) - 1
+    if place < 0 or part.end > uses[place].end + 8 or part.start >= uses[place].end:
+        return None
+    use = uses[place]
+    if use.body.startswith("P."):
+        known = ground.by_slot.get(use.body)
+        return Figure(part, "brief", (known,) if known else ())
+    if not use.ids:
+        return None
+    if use.body.startswith("calc:"):
+        return Figure(part, "derived", _operands(use.body, ground), use.ids)
+    known = ground.by_slot.get(use.body)
+    return Figure(part, "cited", (known,) if known else (), use.ids)
+
+
+def _operands(body: str, ground: Ground) -> tuple[Known, ...]:
+    names = body[body.find("(") + 1 : -1].split(",")
+    return tuple(ground.by_slot[name] for name in names if name in ground.by_slot)
+
+
+def _settled(part: Amount | DateMention, cited: set[str], statement: Statement, ground: Ground) -> Figure | None:
+    known = ground.stating(part) if isinstance(part, Amount) else ground.dated(part)
+    own = tuple(one for one in known if one.source in cited)
+    if own:
+        ids = tuple(dict.fromkeys(one.source for one in own))
+        return Figure(part, "cited", own, ids, stretched=_is_stretched(part, own, ground))
+    if any(one.source == "P" for one in known):
+        return Figure(part, "brief", tuple(one for one in known if one.source == "P"))
+    if isinstance(part, DateMention) and _is_loose(part, known, statement, ground):
+        return None
+    if isinstance(part, Amount) and cited:
+        values = [one for one in ground.numbers if one.source in cited and one.name]
+        used = _derived_from(part, values, statement)
+        if used:
+            return Figure(part, "derived", used, tuple(dict.fromkeys(one.source for one in used)))
+    if known:
+        return Figure(part, "miscited" if cited else "uncited", tuple(known))
+    return Figure(part, "invented")
+
+
+def _derived_from(amount: Amount, values: Sequence[Known], statement: Statement) -> tuple[Known, ...]:
+    """Return the cited values the amount is calculated from: those that the sentence prints, or all of a small set."""
+    printed = [one for one in values if any(one in figure.known for figure in statement.figures)]
+    for chosen in (printed, list(values)):
+        if 1 < len(chosen) <= 3 and derived(amount, [one.value for one in chosen], statement.sentence.text):
+            return tuple(chosen)
+    return ()
+
+
+def _is_stretched(part: Amount | DateMention, known: Sequence[Known], ground: Ground) -> bool:
+    """Tell whether the figure only fits because the text says "about"."""
+    if not isinstance(part, Amount) or not part.approx:
+        return False
+    exact = ground.stating(without_approximation(part))
+    return not any(one in exact for one in known)
+
+
+def _is_loose(part: DateMention, known: Sequence[Known], statement: Statement, ground: Ground) -> bool:
+    """Tell whether a date names no single day (a year, "Q3") and is told by the labels of what is cited."""
+    if known:
+        return False
+    if part.precision in _UNSUPPORTED_YEARS or part.date is None:
+        return True
+    return False
+
+
+def _is_listing(statement: Statement, ground: Ground) -> bool:
+    """Tell a bare listing of evidence ("label: value") from a statement: it has no word beyond labels and titles."""
+    if statement.row or statement.reference:
+        return False
+    return all(word in ground.vocabulary for word in statement.words)

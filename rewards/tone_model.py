@@ -1,0 +1,144 @@
+"""The light tone classifier: hashed words, word pairs and letter runs with one signed byte of weight each.
+
+It finds loaded wording that no phrase list names ("a dazzling feat of vision"). It only speaks when it is sure, because a
+wrong finding on plain governance prose costs more trust than a missed one. Weights are committed with the record of their
+training (`rewards/tone_model.json`); nothing here needs numpy, and the same text gives the same number everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zipfile
+import zlib
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+BITS = 17
+SURE = 0.8
+"""Probability from which the classifier speaks."""
+LOWEST_WEIGHT, HIGHEST_WEIGHT = 0.25, 0.5
+"""What it says weighs as much as a judging adverb, at most as much as a loaded phrase."""
+
+FOLDER = Path(__file__).parent
+WEIGHTS, RECORD = FOLDER / "tone_model.npz", FOLDER / "tone_model.json"
+
+_MAX_REMEMBERED = 60_000
+_WORD = re.compile(r"[a-z]+(?:['’-][a-z]+){0,3}")
+_HAN_RUN = re.compile(r"[\u3400-\u9fff]{1,200}")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+def bucket(feature: str) -> int:
+    """Return the place of a feature's weight; CRC-32 is the same on every machine and in every process."""
+    return zlib.crc32(feature.encode()) & ((1 << BITS) - 1)
+
+
+def word_features(word: str) -> Iterator[str]:
+    """Yield an English word and its runs of four letters (with its ends marked)."""
+    yield "w" + word
+    marked = f"^{word}$"
+    for start in range(len(marked) - 3):
+        yield "c" + marked[start : start + 4]
+
+
+def han_features(run: str) -> Iterator[str]:
+    """Yield runs of two to four characters of a stretch of Chinese."""
+    for size in (2, 3, 4):
+        for start in range(len(run) - size + 1):
+            yield "h" + run[start : start + size]
+
+
+def features(text: str) -> dict[int, int]:
+    """Return the places of all features of a sentence, each once, with how many features share the place."""
+    found = _english(text.lower()) + _chinese(text)
+    places: dict[int, int] = {}
+    for feature in dict.fromkeys(found):
+        place = bucket(feature)
+        places[place] = places.get(place, 0) + 1
+    return places
+
+
+def _english(text: str) -> list[str]:
+    words = _WORD.findall(text)
+    pairs = ["p" + left + " " + right for left, right in zip(words, words[1:], strict=False)]
+    return [*pairs, *(feature for word in dict.fromkeys(words) for feature in word_features(word))]
+
+
+def _chinese(text: str) -> list[str]:
+    if text.isascii():
+        return []
+    return [feature for run in _HAN_RUN.findall(text) for feature in han_features(run)]
+
+
+@dataclass(frozen=True)
+class ToneModel:
+    """Weights with their scale, and per language the line that turns a sum into a probability."""
+
+    weights: array[int]
+    scale: float
+    lines: dict[str, tuple[float, float]]
+    _words: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def probability(self, sentence: str) -> float:
+        """Return how sure the classifier is that a sentence is not neutral."""
+        slope, offset = self.lines["zh" if _HAN.search(sentence) else "en"]
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, slope * self.sum(sentence) + offset))))
+
+    def weight(self, sentence: str) -> float:
+        """Return what the sentence weighs as a tone hit: 0 unless the classifier is sure."""
+        sure = self.probability(sentence)
+        if sure < SURE:
+            return 0.0
+        return LOWEST_WEIGHT + (HIGHEST_WEIGHT - LOWEST_WEIGHT) * (sure - SURE) / (1 - SURE)
+
+    def sum(self, sentence: str) -> float:
+        """Return the sum of the weights; words are remembered, because texts share most of theirs."""
+        if len(self._words) > _MAX_REMEMBERED:
+            self._words.clear()
+        words = _WORD.findall(sentence.lower())
+        total = 0
+        for word in dict.fromkeys(words):
+            value = self._words.get(word)
+            total += self._remember(word, word_features(word)) if value is None else value
+        for pair in {left + " " + right for left, right in zip(words, words[1:], strict=False)}:
+            value = self._words.get(pair)
+            total += self._remember(pair, iter(("p" + pair,))) if value is None else value
+        if not sentence.isascii():
+            weights = self.weights
+            total += sum(weights[bucket(feature)] for feature in dict.fromkeys(_chinese(sentence)))
+        return total * self.scale
+
+    def _remember(self, word: str, found: Iterator[str]) -> int:
+        value = sum(self.weights[bucket(feature)] for feature in found)
+        self._words[word] = value
+        return value
+
+
+@lru_cache(maxsize=1)
+def load_tone_model() -> ToneModel:
+    """Return the committed classifier."""
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    with zipfile.ZipFile(WEIGHTS) as archive:
+        weights = _read_array(archive.read("weights.npy"))
+    lines = {language: (line["slope"], line["offset"]) for language, line in record["lines"].items()}
+    return ToneModel(weights, record["scale"], lines)
+
+
+def _read_array(data: bytes) -> array[int]:
+    """Read a one-dimensional int8 array in the .npy format (version 1), which numpy reads as well."""
+    header_length = int.from_bytes(data[8:10], "little")
+    return array("b", data[10 + header_length :])
+
+
+def write_weights(weights: array[int], path: Path) -> None:
+    """Write the weights as .npz with fixed dates, so that equal weights give equal bytes."""
+    header = f"{{'descr': '|i1', 'fortran_order': False, 'shape': ({len(weights)},), }}"
+    padded = header + " " * (-(10 + len(header) + 1) % 64) + "\n"
+    data = b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded.encode() + weights.tobytes()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("weights.npy", (2026, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED, 9)

@@ -1,0 +1,5 @@
+"""`python -m serve` is `dao-agent`."""
+
+from serve.cli import main
+
+main()

@@ -1,0 +1,299 @@
+"""Writing one section: ask the model under the grammar, screen its sentences, write the failing ones again, fill up.
+
+A sentence fails when a check that can judge a single sentence finds something in it, when it repeats another one, or
+when it was cut off. Failing sentences are asked for again twice at most and then left out; planned facts that are missing
+in the end are stated by the server in the plainest form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from proposal.checks import run_checks
+from proposal.document import parse
+from proposal.draft import Sampling
+from proposal.grammar import Style, free_grammar, guided_grammar
+from proposal.plan import Fact
+from proposal.prompt import section_messages
+from proposal.slots import MARK, SLOT, escape_slots, fill
+from proposal.template import SectionSpec
+from proposal.values import Language
+from serve.llm import ChatModel
+
+if TYPE_CHECKING:
+    from serve.drafting import Job
+
+MAX_ROUNDS = 2
+"""How often failing sentences are written again before they are left out."""
+
+WORDS_PER_SENTENCE = 18
+MAX_PLAIN_SENTENCES = 3
+NEAR_DUPLICATE = 0.8
+"""Jaccard similarity of word sets from which two sentences count as one (`rewards.md`, 1.4)."""
+
+SENTENCE_RULES = frozenset({
+    "EV-uncited-claim", "EV-dangling", "EV-number", "NE-loaded", "NE-certainty", "NE-pressure", "IN-instruction",
+})  # fmt: skip
+"""Findings that one sentence alone can cause and its removal cures."""
+
+_META = re.compile(
+    r"\b(?:I|you|your|my|we|our|us|paragraph|bullet|essay|blog|rewrite|sentence|prompt|the task)\b", re.I
+)
+"""Talk to or about the reader, the writer or the text itself: an assistant's habit, not a proposal's."""
+
+_LOOSE_DATE = re.compile(
+    r"\b(?:January|February|March|April|June|July|August|September|October|November|December)\b|\b(?:st|nd|rd|th)\b"
+)
+"""A month without a slot: under a grammar without digits it is half a date, and never from the evidence."""
+
+_STUCK = re.compile(r"\b([a-z]{1,16})(?:[ ,]+\1\b){2}", re.I)
+"""The same word three times in a row."""
+
+_FUNCTION_WORDS = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "to",
+        "in",
+        "and",
+        "or",
+        "for",
+        "is",
+        "are",
+        "was",
+        "be",
+        "been",
+        "has",
+        "have",
+        "will",
+        "would",
+        "may",
+        "can",
+        "by",
+        "with",
+        "on",
+        "at",
+        "from",
+        "as",
+        "that",
+        "this",
+        "these",
+        "those",
+        "it",
+        "its",
+        "their",
+        "not",
+        "no",
+        "which",
+        "who",
+        "if",
+        "than",
+        "but",
+        "because",
+        "so",
+        "any",
+        "all",
+        "each",
+        "other",
+        "more",
+        "when",
+        "while",
+        "without",
+        "into",
+        "through",
+    ]
+)
+MIN_FUNCTION_WORDS = 0.25
+"""Share of function words under which a long sentence is no English prose; ordinary prose has 0.4 to 0.5."""
+
+_CUT_OFF = re.compile(r"(?:[ ,;](?:a|an|the|of|to|in|on|at|by|for|and|or|with|that|which|from|as|is|are|be|its|their|this)"
+                      r"|[,;])\.\Z")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The slotted text of a section, with what it cost and which sentences were given up."""
+
+    slotted: str
+    tokens: int
+    attempts: int
+    removed: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Tally:
+    tokens: int = 0
+    attempts: int = 0
+    removed: list[str] = field(default_factory=list)
+
+
+class SectionWriter:
+    """Writes sections on one model; `native` tells whether the model writes the language of the brief."""
+
+    def __init__(self, model: ChatModel, *, style: Style, sampling: Sampling, native: bool) -> None:
+        self._model = model
+        self._style = style
+        self._sampling = sampling
+        self._native = native
+
+    def write(self, spec: SectionSpec, job: Job, on_text: Callable[[str], None]) -> Written:
+        """Write one section; raises `UpstreamError` when the model cannot be reached or dies."""
+        facts = job.plan[spec.key]
+        language = job.request.brief.language
+        tally = _Tally()
+        trusted = self._native and self._style == "free"
+        sentences = [] if trusted else authors_words(spec, job)
+        if self._native:
+            sentences += self._model_sentences(spec, job, tally, on_text)
+        stated = " ".join(sentences)
+        missing = [fact.sentence(language) for fact in facts if "{{" + fact.slot + "}}" not in stated]
+        sentences = _insert_facts(sentences, missing)
+        if (spec.evidence == "required" and not facts and not SLOT.search(stated)) or not sentences:
+            sentences.append(_gap(language, spec))
+        text = ("" if language == "zh" else " ").join(sentences)
+        return Written(text, tally.tokens, tally.attempts, tuple(tally.removed))
+
+    def _model_sentences(self, spec: SectionSpec, job: Job, tally: _Tally, on_text: Callable[[str], None]) -> list[str]:
+        facts = job.plan[spec.key]
+        messages = section_messages(
+            spec, facts, brief=job.request.brief, evidence=job.evidence, template=job.template, style=self._style
+        )
+        wanted = plain_sentences(spec, facts, job.request.brief.language)
+        raw = self._ask(messages, self._constraint(job, spec, facts, wanted), tally, on_text)
+        kept, failed = self._screen(raw, [], job, facts)
+        for _ in range(MAX_ROUNDS):
+            if not failed:
+                break
+            again = [*messages[:-1], {"role": "user", "content": messages[-1]["content"] + _again(failed, job)}]
+            raw = self._ask(again, self._constraint(job, spec, (), len(failed)), tally, on_text)
+            good, failed = self._screen(raw, [s for s in kept if s], job, ())
+            kept = _replace_gaps(kept, good)
+        tally.removed += failed
+        return [sentence for sentence in kept if sentence]
+
+    def _constraint(self, job: Job, spec: SectionSpec, facts: Sequence[Fact], sentences: int) -> dict[str, Any]:
+        language = job.request.brief.language
+        if self._style == "free":
+            return {"response_format": free_grammar(job.words, language)}
+        return {
+            "structured_outputs": {"grammar": guided_grammar(facts, language, sentences=sentences, section=spec.key)}
+        }
+
+    def _ask(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        constraint: Mapping[str, Any],
+        tally: _Tally,
+        on_text: Callable[[str], None],
+    ) -> list[str]:
+        """Return the sentences of one completion; the last one is dropped when the model was cut off."""
+        sampling = self._sampling.model_copy(update={"seed": self._sampling.seed + tally.attempts})
+        completion = self._model.complete(messages, sampling=sampling, constraint=constraint, on_text=on_text)
+        tally.tokens += completion.tokens
+        tally.attempts += 1
+        sentences = [sentence.text.strip() for sentence in parse(completion.text).sentences]
+        if completion.finish_reason == "length" and sentences:
+            tally.removed.append(sentences.pop())
+        return sentences
+
+    def _screen(
+        self, sentences: Sequence[str], before: Sequence[str], job: Job, facts: Sequence[Fact]
+    ) -> tuple[list[str], list[str]]:
+        """Split sentences into kept and failed; a failed one leaves an empty string as its gap among the kept."""
+        kept: list[str] = []
+        failed: list[str] = []
+        seen = [*before]
+        planned = {"{{" + fact.slot + "}}" for fact in facts}
+        for sentence in sentences:
+            is_planned = any(slot in sentence for slot in planned)
+            if not is_planned and (repeats(sentence, seen) or is_malformed(sentence) or faults(sentence, job)):
+                failed.append(sentence)
+                kept.append("")
+            else:
+                kept.append(sentence)
+                seen.append(sentence)
+        return kept, failed
+
+
+def plain_sentences(spec: SectionSpec, facts: Sequence[Fact], language: Language) -> int:
+    """Return how many sentences beside the facts fill the section's length band to its lower end."""
+    low, _ = spec.band(language)
+    per_sentence = WORDS_PER_SENTENCE if language == "en" else WORDS_PER_SENTENCE * 8 // 5
+    return max(1, min(MAX_PLAIN_SENTENCES, round((low - 10 * len(facts)) / per_sentence) + 1))
+
+
+def authors_words(spec: SectionSpec, job: Job) -> list[str]:
+    """Return the author's own sentences for a section, for a model that cannot be trusted to convey them.
+
+    The first model-written section states what is asked for, the second the background; notes stand in their section.
+    """
+    brief = job.request.brief
+    parts = [brief.notes.get(spec.key, "")]
+    writers = [section.key for section in job.sections if section.writer == "model"]
+    if spec.key == writers[0]:
+        parts.insert(0, brief.ask)
+    elif len(writers) > 1 and spec.key == writers[1] and not parts[0]:
+        parts.append(brief.background)
+    return [escape_slots(" ".join(part.split())) for part in parts if part.strip()]
+
+
+def is_malformed(sentence: str) -> bool:
+    """Tell whether an English sentence is cut off, stuck on a word, about itself, or no English."""
+    if _CUT_OFF.search(sentence) or _STUCK.search(sentence) or _META.search(sentence) or _LOOSE_DATE.search(sentence):
+        return True
+    words = re.findall(r"[a-z]+", SLOT.sub("", MARK.sub("", sentence)).lower())
+    return len(words) >= 8 and sum(word in _FUNCTION_WORDS for word in words) < len(words) * MIN_FUNCTION_WORDS
+
+
+def faults(sentence: str, job: Job) -> list[str]:
+    """Return the ids of the rules that one slotted sentence breaks."""
+    brief = job.request.brief
+    filled = fill(sentence, evidence=job.evidence, brief=brief, language=brief.language)
+    findings = run_checks(
+        filled.text, template=job.template, language=brief.language, evidence=job.evidence, brief=brief
+    )
+    rules = [finding.rule for finding in findings if finding.rule in SENTENCE_RULES and finding.severity != "info"]
+    return ["unknown-slot"] * len(filled.unknown) + rules
+
+
+def repeats(sentence: str, others: Iterable[str]) -> bool:
+    """Tell whether the sentence says nearly the same words as another one."""
+    words = _word_set(sentence)
+    return bool(words) and any(_jaccard(words, _word_set(other)) >= NEAR_DUPLICATE for other in others)
+
+
+def _word_set(text: str) -> frozenset[str]:
+    plain = MARK.sub("", text).lower()
+    return frozenset(re.findall(r"[a-z]{2,}|[\u4e00-\u9fa5]{2}|\{\{[^{}]{1,160}\}\}", plain))
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / len(a | b) if a and b else 0.0
+
+
+def _again(failed: Sequence[str], job: Job) -> str:
+    joined = " ".join(failed)[:600]
+    if job.request.brief.language == "zh":
+        return f"\n请另写{len(failed)}句，不要重复这些被检查退回的句子：{joined}"
+    return f"\nWrite other sentences instead of these, which the checks refused: {joined}"
+
+
+def _replace_gaps(kept: list[str], good: Sequence[str]) -> list[str]:
+    spare = iter([sentence for sentence in good if sentence])
+    return [sentence or next(spare, "") for sentence in kept]
+
+
+def _insert_facts(sentences: list[str], missing: list[str]) -> list[str]:
+    """Put facts that the writer left out behind its first sentence, where the others stand too."""
+    return [*sentences[:1], *missing, *sentences[1:]]
+
+
+def _gap(language: Language, spec: SectionSpec) -> str:
+    heading = spec.heading_in(language)
+    reason = f"“{heading}”一节的内容与证据" if language == "zh" else f"text and evidence for {heading}"
+    return "{{TBD:" + reason.replace("{", "").replace("}", "") + "}}"

@@ -1,0 +1,249 @@
+"""Drafting on a scripted endpoint: what the server does with what a model writes, and when it stops writing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from proposal.brief import load_brief
+from proposal.draft import DraftRequest, SectionDraft
+from proposal.errors import ConflictError, InputError, UpstreamError
+from proposal.evidence import load_evidence
+from proposal.slots import MARK, SLOT
+from serve.draft_folder import DraftFolder, load_draft
+from serve.drafting import ModelDrafter
+from serve.events import DraftEvent
+from serve.settings import Settings
+from tests.serve.scripted_endpoint import ScriptedEndpoint
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "creator-rebate"
+PLAIN = "The proposal keeps the rules of the earlier programme and adds a report at the end of each month."
+
+
+def request(**changes: Any) -> DraftRequest:
+    brief = load_brief(EXAMPLE / "brief.yaml").model_copy(update=changes)
+    return DraftRequest(brief=brief, evidence=tuple(load_evidence(EXAMPLE / "evidence.yaml").values()))
+
+
+def settings(endpoint: ScriptedEndpoint, **changes: Any) -> Settings:
+    return Settings(model_url=endpoint.url, model_timeout=5, **changes)
+
+
+def draft(endpoint: ScriptedEndpoint, req: DraftRequest, done: dict[str, SectionDraft] | None = None, **changes: Any):  # type: ignore[no-untyped-def]
+    events: list[DraftEvent] = []
+    drafter = ModelDrafter(settings(endpoint, **changes))
+    return drafter.draft(req, done=done or {}, emit=events.append), events
+
+
+def test_every_figure_is_supported_and_every_item_is_cited_whatever_the_model_writes() -> None:
+    with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
+        result, _ = draft(endpoint, request())
+    assert result.claims
+    assert [claim for claim in result.claims if claim.verdict != "supported"] == []
+    cited = {item_id for claim in result.claims for item_id in claim.cites}
+    assert cited == {item.id for item in result.evidence}
+
+
+def test_a_sentence_that_the_checks_refuse_is_written_again() -> None:
+    def script(body: dict[str, Any]) -> str:
+        again = "Write other sentences" in body["messages"][-1]["content"]
+        return (
+            PLAIN
+            if again
+            else "The proposal is a no-brainer that guarantees risk-free returns to every member of the DAO."
+        )
+
+    with ScriptedEndpoint(script) as endpoint:
+        result, _ = draft(endpoint, request())
+    assert "no-brainer" not in result.text and PLAIN in result.text
+    assert all(section.attempts == 2 for section in result.sections if section.writer == "model")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The budget is forty-five thousand dollars and will be paid to the creators of the marketplace over the season.",
+        "The treasury paid 99,999 USDC for the earlier rebate according to the report of the office.",
+        "You can now write your own proposal with the help of this text.",
+        "The programme programme programme programme is for the members of the DAO.",
+        "The report is due in the middle of January of the year that comes.",
+        "An alternative problema dei prodotto di lumiare e conoscerto iregion delle guerra sia.",
+        "The proposal describes the rules of the programme and the.",
+        "The sales came to {{E99.sales}} in the quarter that the report covers.",
+    ],
+)
+def test_a_sentence_that_never_passes_is_left_out_and_recorded(sentence: str) -> None:
+    with ScriptedEndpoint(lambda _: sentence) as endpoint:
+        result, _ = draft(endpoint, request())
+    assert sentence not in result.text
+    assert any(sentence in section.removed for section in result.sections)
+
+
+def test_a_reply_that_was_cut_off_loses_its_last_sentence_only() -> None:
+    with ScriptedEndpoint(lambda _: PLAIN + " The rest of this", finish="length") as endpoint:
+        result, _ = draft(endpoint, request())
+    assert PLAIN in result.text and "The rest of this" not in result.text
+
+
+def test_slots_of_a_trained_model_are_filled_and_cited() -> None:
+    sentence = "Creator sales came to {{E1.sales_q3}} in the third quarter."
+    with ScriptedEndpoint(lambda _: sentence) as endpoint:
+        result, _ = draft(endpoint, request(), model_style="free")
+        assert all("response_format" in body for body in endpoint.requests)
+    assert re.search(r"Creator sales came to [0-9,]+ USDC in the third quarter \[E1\]\.", result.text)
+
+
+def test_no_digit_of_model_written_text_stands_outside_a_slot() -> None:
+    with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
+        result, _ = draft(endpoint, request())
+    brief = result.brief
+    for section in result.sections:
+        if section.writer == "model":
+            free = section.slotted.replace(brief.ask, "").replace(brief.background, "")
+            assert not re.search(r"[0-9]", MARK.sub("", SLOT.sub("", free))), section.key
+
+
+def test_sampling_values_are_all_sent_and_recorded() -> None:
+    with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
+        result, _ = draft(endpoint, request())
+        body = endpoint.requests[0]
+    sampling = result.manifest.sampling
+    for name in ("temperature", "top_p", "repetition_penalty", "max_tokens"):
+        assert body[name] == getattr(sampling, name)
+
+
+def test_a_model_that_does_not_write_the_language_leaves_the_authors_words() -> None:
+    brief = load_brief(ROOT / "examples" / "risk-parameters" / "brief.yaml")
+    evidence = tuple(load_evidence(ROOT / "examples" / "risk-parameters" / "evidence.yaml").values())
+    with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
+        result, _ = draft(endpoint, DraftRequest(brief=brief, evidence=evidence))
+        assert endpoint.requests == []
+    assert brief.ask in result.text
+    assert [claim for claim in result.claims if claim.verdict != "supported"] == []
+
+
+def test_a_model_that_dies_leaves_its_finished_sections_and_a_resumed_draft_keeps_them() -> None:
+    calls = []
+
+    def dies_on_third(body: dict[str, Any]) -> str:
+        calls.append(body)
+        endpoint.die_after = 3 if len(calls) >= 3 else None
+        return PLAIN
+
+    events: list[DraftEvent] = []
+    with ScriptedEndpoint(dies_on_third) as endpoint:
+        drafter = ModelDrafter(settings(endpoint, parallel_sections=1))
+        with pytest.raises(UpstreamError, match=r"stream ended|no model answers"):
+            drafter.draft(request(), done={}, emit=events.append)
+    finished = [SectionDraft.model_validate(e.data) for e in events if e.type == "section_finished"]
+    assert len(finished) == 2
+    done = {section.key: section for section in finished}
+    with ScriptedEndpoint(lambda _: PLAIN.replace("month", "week")) as endpoint:
+        result, _ = draft(endpoint, request(), done)
+    assert {s.key: s for s in result.sections if s.key in done} == done
+    assert "each week" in result.text
+
+
+def test_no_model_says_which_address_was_tried_and_how_to_start_one() -> None:
+    drafter = ModelDrafter(Settings(model_url="http://127.0.0.1:9/v1"))
+    with pytest.raises(UpstreamError) as caught:
+        drafter.draft(request(), done={}, emit=lambda _: None)
+    assert "http://127.0.0.1:9/v1" in str(caught.value)
+    assert "dao-agent serve model" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"template": "gneric"}, "generic"),
+        ({"template": "../secrets.yaml"}, "template"),
+        ({"notes": {"nosuch": "text"}}, "'nosuch' is not a section"),
+    ],
+)
+def test_a_request_that_cannot_be_drafted_is_refused_before_the_model_is_asked(
+    changes: dict[str, Any], message: str
+) -> None:
+    with ScriptedEndpoint(lambda _: PLAIN) as endpoint, pytest.raises(Exception, match=message):
+        draft(endpoint, request(**changes))
+    assert endpoint.requests == []
+
+
+def run_cli(*args: str, url: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "serve", *args]
+    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "DAO_MODEL_URL": url, "DAO_PARALLEL_SECTIONS": "1"}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment, timeout=120)
+
+
+def draft_args(out: Path) -> list[str]:
+    return [
+        "draft",
+        "--brief",
+        str(EXAMPLE / "brief.yaml"),
+        "--evidence",
+        str(EXAMPLE / "evidence.yaml"),
+        "--out",
+        str(out),
+    ]
+
+
+def test_the_command_line_drafts_resumes_and_refuses_to_overwrite(tmp_path: Path) -> None:
+    out = tmp_path / "draft"
+    calls: list[int] = []
+
+    def dies_on_second(_: dict[str, Any]) -> str:
+        calls.append(1)
+        endpoint.die_after = 2 if len(calls) >= 2 else None
+        return PLAIN
+
+    with ScriptedEndpoint(dies_on_second) as endpoint:
+        broken = run_cli(*draft_args(out), url=endpoint.url)
+    assert broken.returncode == 4, broken.stderr
+    assert "resume" in broken.stderr
+    assert len(list((out / "sections").glob("*.json"))) == 1
+    with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
+        resumed = run_cli(*draft_args(out), url=endpoint.url)
+        assert resumed.returncode == 0, resumed.stderr
+        assert "kept" in resumed.stderr
+        assert sorted(path.name for path in out.iterdir()) == [
+            "draft.json", "draft.md", "findings.json", "manifest.json", "request.json",
+        ]  # fmt: skip
+        again = run_cli(*draft_args(out), url=endpoint.url)
+    assert again.returncode == 1
+    assert "a finished draft lies here" in again.stderr
+    assert load_draft(out).text == (out / "draft.md").read_text(encoding="utf-8")
+
+
+def test_the_command_line_checks_a_draft_and_its_exit_code_says_whether_it_blocks(tmp_path: Path) -> None:
+    out = tmp_path / "draft"
+    with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
+        assert run_cli(*draft_args(out), "--json", url=endpoint.url).returncode == 0
+    with_files = ["--evidence", str(EXAMPLE / "evidence.yaml"), "--brief", str(EXAMPLE / "brief.yaml")]
+    clean = run_cli("check", str(out / "draft.md"), *with_files, url="http://127.0.0.1:9/v1")
+    assert clean.returncode == 0, clean.stdout
+    text = (out / "draft.md").read_text(encoding="utf-8")
+    wrong = tmp_path / "wrong.md"
+    figure = next(iter(load_draft(out).claims)).figures[0]
+    wrong.write_text(
+        text.replace(figure, "9" + figure[1:] if figure[0] != "9" else "8" + figure[1:], 1), encoding="utf-8"
+    )
+    for output in ("text", "json", "sarif"):
+        result = run_cli("check", str(wrong), *with_files, "--format", output, url="http://127.0.0.1:9/v1")
+        assert result.returncode == 3, result.stdout
+        assert "EV-number" in result.stdout
+
+
+def test_a_folder_of_another_brief_is_not_resumed(tmp_path: Path) -> None:
+    DraftFolder(tmp_path / "d").begin(request())
+    with pytest.raises(ConflictError, match="another brief or evidence"):
+        DraftFolder(tmp_path / "d").begin(request(topic="Something else"))
+
+
+def test_a_folder_without_a_draft_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no finished draft"):
+        load_draft(tmp_path)
