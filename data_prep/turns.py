@@ -116,16 +116,9 @@ def _role(word: Any, field: str, report: Report) -> Role | None:
         return ROLES[word]
     folded = word.strip().lower().replace("-", "_") if isinstance(word, str) else ""
     near = folded if folded in ROLES else nearest(folded, ROLES) if folded else None
-    report(
-        "role-unknown",
-        field,
-        "not a role",
-        found=shown(word),
-        near=near or "",
-        fixable=near is not None,
-        fix=f"use one of: {', '.join(ROLES)}",
-    )
-    return None
+    report("role-unknown", field, "not a role", found=shown(word), near=near or "", fixable=near is not None,
+           fix=f"use one of: {', '.join(ROLES)}")  # fmt: skip
+    return ROLES[near] if near else None
 
 
 def _contents(item: Mapping[str, Any], role: Role, field: str, report: Report) -> list[Turn]:

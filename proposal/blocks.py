@@ -17,18 +17,20 @@ from itertools import islice, pairwise
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from proposal.number_words import NUMBER_WORD
 from proposal.parts import Block, BlockKind, Cell, Section, Table
 
-MAX_LINES = 3_000
+MAX_LINES = 4_000
 MAX_EVENTS = 30_000
 MAX_CELLS = 30_000
+MAX_NUMBER_WORDS = 15_000
 """Lines, numbers with brackets and stops, and table cells that are read; the densest of 1,781 real
 proposals have 670, 10,000 and 1,300.
 """
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 _EVENT = re.compile(
-    r"[0-9０-９.!?。！？；\[\](){}<>`|\"“”「*~〇零一二三四五六七八九十百千万亿两](?:(?<=[0-9０-９])[0-9０-９]*)?"
+    r"[0-9０-９.!?。！？；\[\](){}<>`|\"“”「*~〇零一二三四五六七八九十百千万亿两应须](?:(?<=[0-9０-９])[0-9０-９]*)?"
 )
 _WIDE_TABLE = re.compile(r"(?:\|[ \t]{0,40}:?-{1,200}:?[ \t]{0,40}){8}")
 _HAS_WORDS = re.compile(r"[^\s>*+\-0-9.)]")
@@ -106,9 +108,16 @@ def find_line_starts(text: str) -> tuple[int, ...]:
 def _read_limit(text: str, line_starts: tuple[int, ...]) -> int:
     limit = line_starts[MAX_LINES] if len(line_starts) > MAX_LINES else len(text)
     if limit > MAX_EVENTS:
-        last = next(islice(_EVENT.finditer(text, 0, limit), MAX_EVENTS, None), None)
-        limit = last.start() if last else limit
+        limit = _nth(_EVENT, MAX_EVENTS, text, limit)
+    if limit > MAX_NUMBER_WORDS * len("one "):
+        limit = _nth(NUMBER_WORD, MAX_NUMBER_WORDS, text, limit)
     return _table_limit(text, line_starts, limit) if _WIDE_TABLE.search(text, 0, limit) else limit
+
+
+def _nth(pattern: re.Pattern[str], count: int, text: str, limit: int) -> int:
+    """Return where the pattern stands for the `count`-th time, or the limit when it does not."""
+    match = next(islice(pattern.finditer(text, 0, limit), count, None), None)
+    return match.start() if match else limit
 
 
 def _table_limit(text: str, line_starts: tuple[int, ...], limit: int) -> int:

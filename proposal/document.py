@@ -201,6 +201,9 @@ def _read_parts(text: str, structure: Structure) -> dict[str, tuple[Any, ...]]:
     undated = mask(inline.masked, [(date.start, date.end, OPAQUE) for date in dates])
     figures = read_figures(undated)
     amounts = sorted([*figures, *read_number_words(undated, figures)], key=lambda amount: amount.start)
+    if folded is not text:
+        amounts = [replace(amount, text=text[amount.start : amount.end]) for amount in amounts]
+        dates = [replace(date, text=text[date.start : date.end]) for date in dates]
     sentences = read_sentences(text, inline.masked, blocks=structure.blocks, tables=structure.tables)
     options = read_options(text, blocks=structure.blocks, sections=structure.sections, key=heading_key)
     return {

@@ -71,17 +71,19 @@ _FRACTION = re.compile(r"([1-9])/([2-9]|10)(?:rds|ths|rd|th)?(?=[ ](?:of[ ]|(?:s
 _POWER = re.compile(r"\^\{?[0-9]{1,3}\}?|\*\*[0-9]{1,3}|[eE][0-9]{1,3}(?![0-9A-Za-z])")
 _BRACKETED = {"(": ")", "[": "]", "（": "）", "【": "】"}
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_]|\.[a-z]{2}")
+# A number behind one of these names a thing ("Phase 2"), unless it has a unit of its own.
 _LABEL = re.compile(
-    r"(?<![A-Za-z])(?:[Pp]hase|[Ss]ection|[Ss]tep|[Oo]ption|[Tt]ier|[Aa]rticle|[Tt]able|[Nn]o|[Nn]r|[Ll]evel|[Ll]ayer"
-    r"|[Ss]tage|[Mm]ilestone|[Cc]hapter|[Ff]igure|[Ff]ig|[Aa]ppendix|[Pp]art|[Pp]roposal|[Ss]eason|[Ee]poch|[Rr]ound"
-    r"|[Vv]ersion|[Vv]er|[Tt]ype|[Gg]roup|[Cc]ohort|[Yy]ear|[Mm]onth|[Ww]eek|[Dd]ay|[Qq]uarter|[Ii]tem|[Pp]oint"
-    r"|[Rr]ule|[Cc]lause|[Nn]ote|[Pp]age|[Ll]ine|[Tt]rack|[Bb]atch|[Tt]ranche|[Ww]ave|[Ii]teration|[Pp]ath|[Ll]ist"
-    r"|[Pp]hases|[Ss]ections|[Ss]teps|[Oo]ptions|[Tt]iers|[Aa]rticles|[Tt]ables|[Ll]evels|[Ss]tages|[Mm]ilestones"
-    r"|[Pp]eriod|KPI|[Oo]bjective|[Ss]cenario|[Cc]ase|[Ee]xample|[Qq]uestion|[Cc]ategory|[Pp]riority"
-    r"|[A-Z]{1,8}IPs?|ERC|RFC|CIP|ADR|PR|EP|Issue|issue|Chain ID|Aave|Uniswap|Web|web"
-    r"|Release|release"
-    r"|阶段|步骤|选项|方案|附录|附件|表|图|版本|章节|提案|里程碑|第)[.:#]?[ ]?[#(]?\Z"
+    r"(?<![A-Za-z])(?:[Pp]hases?|[Ss]ections?|[Ss]teps?|[Oo]ptions?|[Tt]iers?|[Aa]rticles?"
+    r"|[Tt]ables?|[Nn]o|[Nn]r|[Ll]evels?|[Ll]ayer|[Ss]tages?|[Mm]ilestones?|[Cc]hapter|[Ff]igure"
+    r"|[Ff]ig|[Aa]ppendix|[Pp]art|[Pp]roposal|[Ss]eason|[Ee]poch|[Rr]ound|[Vv]ersion|[Vv]er|[Tt]ype"
+    r"|[Gg]roup|[Cc]ohort|[Yy]ear|[Mm]onth|[Ww]eek|[Dd]ay|[Qq]uarter|[Ii]tem|[Pp]oint|[Rr]ule"
+    r"|[Cc]lause|[Nn]ote|[Pp]age|[Ll]ine|[Tt]rack|[Bb]atch|[Tt]ranche|[Ww]ave|[Ii]teration|[Pp]ath"
+    r"|[Ll]ist|[Pp]eriod|KPI|[Oo]bjective|[Ss]cenario|[Cc]ase|[Ee]xample|[Qq]uestion|[Cc]ategory"
+    r"|[Pp]riority|ADR|PR|[Ii]ssue|Chain ID|Aave|Uniswap|[Ww]eb|[Rr]elease"
+    r"|阶段|步骤|选项|方案|附录|附件|表|图|版本|章节|提案|里程碑)[.:#]?[ ]?[#(]?\Z"
 )
+# Behind one of these it names a thing whatever follows ("ERC 721 token", 第3条).
+_NAME = re.compile(r"(?:(?<![A-Za-z])(?:[A-Z]{1,8}IPs?|EP|ERC|RFC)[ ]?#?|第[ ]?)\Z")
 _LABEL_CHAIN = re.compile(r"[ ]?(?:,|、|和|与|及|至|到|&|-|–|/|,?[ ]and|,?[ ]or|to)[ ]?\Z")
 _RANGE = re.compile(r"[ ]?(?:-|–|—|~|～|至|到|to)[ ]?\Z")
 _APPROX_INSIDE = re.compile(r"[多余来几](?=[万亿千百个名位票枚天年元美人次家项])")
@@ -118,7 +120,7 @@ def read_figures(masked: str) -> list[Amount]:
         last = found[-1] if found else None
         figure = _figure(masked, match, last.end if last else -1)
         if figure is None:
-            if _is_label(masked, start):
+            if _is_label(masked, start) or _is_named(masked, start):
                 label_end = end
             continue
         if last and last.number_end == start and last.end == start and _continues(last, figure):
@@ -158,7 +160,7 @@ def _figure(text: str, match: re.Match[str], last_end: int) -> _Found | None:
     if len(digits) > MAX_DIGITS or digits.count(".") > 1:
         return None
     prefix = _prefix(text, start, last_end)
-    if prefix is None or _NAMES.match(text, start):
+    if prefix is None or _NAMES.match(text, start) or _is_named(text, start):
         return None
     first, currency, negative, point = prefix
     if point:
@@ -212,7 +214,7 @@ def _prefix(text: str, start: int, last_end: int) -> tuple[int, str, bool, bool]
     """Read what stands before the digits: (first offset, currency, negative, leading point); None:
     no amount.
     """
-    point = start > 0 and text[start - 1] == "." and (start < 2 or text[start - 2] in " \t\n(（$€£|<>~≈*" + GAP)
+    point = text[start - 1 : start] == "." and text[max(0, start - 2)] in _BEFORE_POINT
     first = start - 1 if point else start
     before = text[first - 1] if first else GAP
     if before.isascii() and (before.isalpha() or before in "_#@^&.…\\"):
@@ -221,7 +223,8 @@ def _prefix(text: str, start: int, last_end: int) -> tuple[int, str, bool, bool]
             return None
     if before in "…\x01":
         return None
-    if before == "/" and not (text[first - 2 : first - 1].isdigit() or text[first - 2 : first - 1] in " %"):
+    earlier = text[first - 2 : first - 1] if first > 1 else ""
+    if before == "/" and not (earlier.isdigit() or earlier in {"", " ", "%"}):
         return None
     currency, first = currency_before(text, first)
     sign = text[first - 1] if first else GAP
@@ -230,6 +233,8 @@ def _prefix(text: str, start: int, last_end: int) -> tuple[int, str, bool, bool]
     further = text[first - 2] if first > 1 else GAP
     if last_end == first - 1 or further.isdigit() or further in "%$)":
         return first, currency, False, point
+    if text[max(0, first - 4) : first] == "-of-":
+        return first, currency, False, point
     if sign == "-" and further.isascii() and further.isalpha() and not currency:
         return None
     if further in " \t\n(（|~*_" + GAP or not further.isascii():
@@ -237,6 +242,8 @@ def _prefix(text: str, start: int, last_end: int) -> tuple[int, str, bool, bool]
     return first, currency, False, point
 
 
+# What a decimal without a leading zero may follow; its own point stands for the start of the text.
+_BEFORE_POINT = " \t\n(（$€£|<>~≈*." + GAP
 _NOTHING = _Found(0, 0, 0, "", 0, "", "number", False, False)
 
 
@@ -249,6 +256,8 @@ def _special(text: str, start: int, end: int) -> _Found | None:
         ratio = _RATIO.match(text, end)
         if ratio and Decimal(ratio[1]):
             return _ratio(text, (start, end), ratio)
+    if text[max(0, start - 2) : start] == "**" and text[max(0, start - 3) : start - 2].isdigit():
+        return _NOTHING
     if text[start - 1 : start] == ":" and text[start - 2 : start - 1].isdigit():
         return _NOTHING
     if following in {"^", "*", "e", "E"} and _POWER.match(text, end):
@@ -293,6 +302,10 @@ def _plain(text: str, end: int) -> bool:
 
 def _is_label(text: str, start: int) -> bool:
     return _LABEL.search(text, max(0, start - 16), start) is not None
+
+
+def _is_named(text: str, start: int) -> bool:
+    return _NAME.search(text, max(0, start - 12), start) is not None
 
 
 def _is_marker(text: str, start: int, end: int) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 
 from proposal.parts import LARGEST_SMALL_WORD, Amount
 from proposal.units import currency_before, is_approximate, unit_behind
@@ -41,7 +42,7 @@ _PARTS = {
 
 # A first letter of a number word at the start of a word, then the rest: cheap to refuse at every
 # other place.
-_START = re.compile(
+NUMBER_WORD = re.compile(
     r"[OoTtFfSsEeNnHhAaZ](?<![A-Za-z0-9_'’].)(?:"
     r"(?<=[Oo])ne|(?<=[Tt])(?:wo|hree|en|welve|hirteen|wenty|hirty)|(?<=[Ff])(?:our|ive|ourteen|ifteen|orty|ifty)"
     r"|(?<=[Ss])(?:ix|even|ixteen|eventeen|ixty|eventy)|(?<=[Ee])(?:ight|leven|ighteen|ighty)"
@@ -93,6 +94,7 @@ class _Reading:
     exponent: int = 0
     decimals: int = 0
     unit: str = ""
+    vague: bool = False
 
 
 _Reader = Callable[[str, re.Match[str]], _Reading | None]
@@ -113,7 +115,7 @@ def read_number_words(masked: str, taken: list[Amount]) -> list[Amount]:
 
 def _readings(masked: str) -> Iterator[tuple[int, _Reading]]:
     """Return every run of number words with its start, both languages in order."""
-    english = _runs(masked, _START, _read_english)
+    english = _runs(masked, NUMBER_WORD, _read_english)
     if masked.isascii():
         yield from english
     else:
@@ -140,7 +142,7 @@ def _amount(text: str, start: int, reading: _Reading) -> Amount | None:
         unit, start = currency_before(text, start)
     scale = Decimal(f"1E{reading.exponent}") if reading.exponent else Decimal(1)
     value = Decimal(f"{reading.value:f}")
-    approx = is_approximate(text, start, end)
+    approx = reading.vague or is_approximate(text, start, end)
     return Amount(start, end, text[start:end], value, unit, scale, reading.decimals, approx, "word")
 
 
@@ -153,22 +155,17 @@ def _is_prose(text: str, start: int, reading: _Reading) -> bool:
 
 
 def _read_english(text: str, match: re.Match[str]) -> _Reading | None:
-    words = list(_english_words(text, match))
-    first = words[0][0]
-    part = _english_part(text, words)
-    if part is not None:
-        return part
+    words = _english_words(text, match)
+    first, first_end = next(words)
+    second = next(words, None)
+    if second and second[0] in _PARTS:
+        return _english_part(text, (first, *second))
     if first == "half":
-        if len(words) > 2 and words[1][0] in {"a"} and words[2][0] in _SCALES:
-            return _Reading(words[2][1], Decimal(5).scaleb(_SCALES[words[2][0]] - 1), _SCALES[words[2][0]], 1)
-        return (
-            _Reading(words[0][1], Decimal("0.5"), decimals=2, unit="fraction") if _OF.match(text, words[0][1]) else None
-        )
-    if first in {"a", "an"}:
-        if len(words) > 1 and words[1][0] == "dozen":
-            return _Reading(words[1][1], Decimal(12))
-        words[0] = ("one", words[0][1])
-    return _english_number(words)
+        return _half(text, match, (second, next(words, None)))
+    if first == "a" and second and second[0] == "dozen":
+        return _Reading(second[1], Decimal(12))
+    start = ("one" if first == "a" else first, first_end)
+    return _english_number(chain([start], [second] if second else [], words))
 
 
 def _english_words(text: str, match: re.Match[str]) -> Iterator[tuple[str, int]]:
@@ -183,73 +180,85 @@ def _english_words(text: str, match: re.Match[str]) -> Iterator[tuple[str, int]]
         yield word[1].lower(), position
 
 
-def _english_part(text: str, words: list[tuple[str, int]]) -> _Reading | None:
+def _english_part(text: str, words: tuple[str, str, int]) -> _Reading | None:
     """Read "two thirds", "one-third", "a quarter of", "three quarters of"."""
-    if len(words) < 2 or words[1][0] not in _PARTS:
-        return None
-    count = _ONES.get(words[0][0], 1 if words[0][0] == "a" else 0)
-    part, end = words[1]
-    surely = part in {"thirds", "third", "fifths", "tenths"} and words[0][0] != "a"
+    counted, part, end = words
+    count = _ONES.get(counted, 1 if counted == "a" else 0)
+    surely = part in {"thirds", "third", "fifths", "tenths"} and counted != "a"
     if not 0 < count < _PARTS[part] or not (surely or _OF.match(text, end)):
         return None
     return _Reading(end, round(Decimal(count) / _PARTS[part], 6), decimals=2, unit="fraction")
 
 
-def _english_number(words: list[tuple[str, int]]) -> _Reading | None:
-    """Add up words as long as they make one number; "twenty five" does, "five twenty" is two."""
-    total = current = exponent = 0
-    lowest = 99
-    end = 0
-    decimals = ""
-    for position, (word, word_end) in enumerate(words):
-        if decimals or (word == "point" and end):
-            digit = (
-                _ONES.get(words[position + 1][0], 10)
-                if word == "point" and position + 1 < len(words)
-                else _ONES.get(word, 10)
-            )
-            if digit > 9:
-                break
-            if word != "point":
-                decimals += str(digit)
-                end = word_end
-            else:
-                decimals = decimals or "."
-            continue
-        if word in _ONES and _fits(current, _ONES[word]):
-            current, exponent = current + _ONES[word], 0
-        elif word in _TENS and current % 100 == 0:
-            current, exponent = current + _TENS[word], 0
-        elif word == "hundred" and 0 < current < 100:
-            current, exponent = current * 100, 0
-        elif word in _SCALES and current and _SCALES[word] < lowest:
-            exponent = lowest = _SCALES[word]
-            total, current = total + current * _power(exponent), 0
+def _half(text: str, match: re.Match[str], following: tuple[tuple[str, int] | None, ...]) -> _Reading | None:
+    """Read "half a million" and "half of"; "the latter half of 2022" is a stretch of time."""
+    article, scale = following
+    if article and scale and article[0] == "a" and scale[0] in _SCALES:
+        power = _SCALES[scale[0]]
+        return _Reading(scale[1], Decimal(5).scaleb(power - 1), power, 1)
+    start, end = match.span()
+    if not _OF.match(text, end) or _STRETCH.search(text, max(0, start - 8), start):
+        return None
+    return _Reading(end, Decimal("0.5"), decimals=2, unit="fraction")
+
+
+@dataclass(slots=True)
+class _Count:
+    """Adds up words as long as they make one number: "twenty five" does, "five twenty" is two."""
+
+    total: int = 0
+    current: int = 0
+    exponent: int = 0
+    lowest: int = 99
+
+    def add(self, word: str) -> bool:
+        """Take the next word; False when it does not belong to the number."""
+        if word in _SCALES and self.current and _SCALES[word] < self.lowest:
+            self.exponent = self.lowest = _SCALES[word]
+            self.total += self.current * _power(self.exponent)
+            self.current = 0
+            return True
+        if word in _ONES and self._fits(_ONES[word]):
+            self.current += _ONES[word]
+        elif word in _TENS and self.current % 100 == 0:
+            self.current += _TENS[word]
+        elif word == "hundred" and 0 < self.current < 100:
+            self.current *= 100
         else:
+            return False
+        self.exponent = 0
+        return True
+
+    def _fits(self, number: int) -> bool:
+        if self.current % 100 == 0:
+            return True
+        return self.current % 100 >= 20 and self.current % 10 == 0 and 0 < number < 10
+
+
+def _english_number(words: Iterator[tuple[str, int]]) -> _Reading | None:
+    count = _Count()
+    end = 0
+    for word, word_end in words:
+        if word == "point" and end:
+            return _decimals(words, _Reading(end, Decimal(count.total + count.current)))
+        if not count.add(word):
             break
         end = word_end
-    return _with_decimals(words, (total + current, end), decimals, exponent) if end else None
+    return _Reading(end, Decimal(count.total + count.current), count.exponent) if end else None
 
 
-def _fits(current: int, number: int) -> bool:
-    if current % 100 == 0:
-        return True
-    return current % 100 >= 20 and current % 10 == 0 and 0 < number < 10
-
-
-def _with_decimals(words: list[tuple[str, int]], number: tuple[int, int], decimals: str, exponent: int) -> _Reading:
-    """Finish a number, reading the scale behind "one point five million"."""
-    whole, end = number
-    digits = decimals.lstrip(".")
-    if not digits:
-        return _Reading(end, Decimal(whole), exponent)
-    value = Decimal(f"{whole}.{digits}")
-    for position, (_, word_end) in enumerate(words[:-1]):
-        following = words[position + 1]
-        if word_end == end and following[0] in _SCALES:
-            power = _SCALES[following[0]]
-            return _Reading(following[1], value.scaleb(power), power, len(digits))
-    return _Reading(end, value, 0, len(digits))
+def _decimals(words: Iterator[tuple[str, int]], whole: _Reading) -> _Reading:
+    """Read the digits behind "point", and the scale behind those ("one point five million")."""
+    digits, end = "", whole.end
+    for word, word_end in words:
+        if digits and word in _SCALES:
+            power = _SCALES[word]
+            value = Decimal(f"{whole.value}.{digits}").scaleb(power)
+            return _Reading(word_end, value, power, len(digits))
+        if _ONES.get(word, 10) > 9:
+            break
+        digits, end = digits + str(_ONES[word]), word_end
+    return _Reading(end, Decimal(f"{whole.value}.{digits or 0}"), 0, len(digits)) if digits else whole
 
 
 def _read_chinese(text: str, match: re.Match[str]) -> _Reading | None:
@@ -289,12 +298,12 @@ def _chinese_figure(text: str, match: re.Match[str], whole: int) -> _Reading | N
     vague = match["vague"]
     if vague and len(vague) == 2:
         power = (_ZH_UNITS | _ZH_SCALES)[vague[1]]
-        return _Reading(end, Decimal(whole).scaleb(power), power)
+        return _Reading(end, Decimal(whole).scaleb(power), power, vague=True)
     for sign in reversed(numerals):
         if sign not in _ZH_SCALES:
             break
         exponent += _ZH_SCALES[sign]
-    return _Reading(end, Decimal(whole), exponent)
+    return _Reading(end, Decimal(whole), exponent, vague=vague is not None)
 
 
 def _chinese_share(match: re.Match[str], numerals: str, unit: str) -> _Reading | None:

@@ -55,6 +55,7 @@ _STRENGTH = {
     "应": 2,
     "will": 1,
 }
+_STRONGEST = 3
 _MAX_ACTOR_WORDS = 8
 _MAX_ACTOR_HAN = 16
 
@@ -63,8 +64,10 @@ def read_obligations(masked: str, sentences: Sequence[Sentence]) -> tuple[Obliga
     """Return at most one obligation a sentence: the one with the strongest binding word."""
     starts = [sentence.start for sentence in sentences]
     best: dict[int, tuple[int, str, str]] = {}
-    for match in chain(_MODAL.finditer(masked), *(phrase.finditer(masked) for phrase in _PHRASES)):
-        if not _stands_alone(masked, match):
+    settled = 0
+    phrases = (phrase.finditer(masked) for phrase in _PHRASES)
+    for match in chain(*phrases, _MODAL.finditer(masked)):
+        if match.start() < settled or not _stands_alone(masked, match):
             continue
         index = bisect_right(starts, match.start()) - 1
         if index < 0 or match.end() > sentences[index].end:
@@ -77,6 +80,8 @@ def read_obligations(masked: str, sentences: Sequence[Sentence]) -> tuple[Obliga
         if modal == "will" and (not actor or actor.lower().split()[0] in _NOBODY):
             continue
         best[index] = (strength, modal, actor)
+        if strength == _STRONGEST:
+            settled = sentences[index].end
     return tuple(_obligation(sentences[index], *best[index][1:]) for index in sorted(best))
 
 

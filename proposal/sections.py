@@ -118,6 +118,7 @@ def _references(material: Material) -> str:
 
 def _reference(item: Evidence, language: Language) -> str:
     words = _WORDS[language]
-    publisher = f"{plain(item.publisher)}, " if item.publisher else ""
+    stop, comma = ("。", "，") if language == "zh" else (". ", ", ")
+    publisher = plain(item.publisher) + comma if item.publisher else ""
     retrieved = f"{words['retrieved']} {item.retrieved_at.date().isoformat()}"
-    return f"- [[{item.id}]] {plain(item.title_in(language))}. {publisher}{retrieved}. <{item.link}>"
+    return f"- [[{item.id}]] {plain(item.title_in(language))}{stop}{publisher}{retrieved}{stop.strip()} <{item.link}>"

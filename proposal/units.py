@@ -124,7 +124,7 @@ _BEHIND = re.compile(
     rf"(?P<gap>{_GAP}|-|\\?)(?:(?P<sign>[%‰×]|[$€£¥](?![A-Za-z0-9]))|(?P<token>\$?[a-z]{{0,5}}[A-Z][A-Z0-9]{{1,11}}(?:\.e|\+)?(?![A-Za-z0-9]))"
     r"|(?P<word>[A-Za-z]{1,16})(?![A-Za-z0-9_])|(?P<han>[\u4e00-\u9fff]{1,5}))"
 )
-_SECOND = re.compile(r"[ -]([a-z]{4,8})(?![A-Za-z])")
+_SECOND = re.compile(r"[ -]([a-z]{4,12})(?![A-Za-z])")
 _AFTER_MEASURE = re.compile(r"[ ]?\$?([a-z]{0,5}[A-Z][A-Z0-9]{1,11})(?![A-Za-z0-9])")
 _ADJECTIVES = """
 business calendar working consecutive us unique active total token eligible new distinct

@@ -23,10 +23,13 @@ from recipes.model_checks import environment_agrees
 from recipes.problems import Problem
 from recipes.recipe import Recipe, file_part, is_hub_id
 from recipes.swift_keys import Key, load_keys
-from rewards.rows import read_task
+from rewards import REWARDS, Analysis, Reward, analyse, read_task
 
 MAX_SHOWN = 8
 """Row problems that are listed of one file; the rest is counted."""
+
+REFERENCE_SCORE = 0.9
+"""What a text that is known to be good has to earn from the rewards of a recipe."""
 
 FLASH = ("flash_attn", "flash_attention_2", "flash_attention_3", "flash_attention_4")
 ZERO_NAMES = ("zero0", "zero1", "zero2", "zero2_offload", "zero3", "zero3_offload")
@@ -205,27 +208,47 @@ def _said(fault: Fault) -> str:
 
 
 def rewards_have_columns(recipe: Recipe) -> Iterator[Problem]:
-    """Every row carries what our rewards read; a missing column is a TypeError in the first step
-    otherwise.
+    """Every row carries what our rewards read, and known good text earns what it should.
+
+    A missing column is a TypeError in the first step; a reference that scores low means that the
+    rewards would teach the model away from it.
     """
-    ours = [name for name in recipe.listed("reward_funcs") if name.startswith("dao_")]
-    if not ours:
-        return
+    rewards = [reward for reward in REWARDS if reward.name in recipe.listed("reward_funcs")]
     shown = 0
-    for text in recipe.listed("dataset"):
+    for text in recipe.listed("dataset") if rewards else ():
         path = Path(file_part(text))
         for item in read_rows(path) if path.is_file() else ():
             if isinstance(item, RawRow) and shown < MAX_SHOWN:
-                for problem in _task_problems(item, path):
+                for problem in _task_problems(item, path, rewards):
                     shown += 1
                     yield problem
 
 
-def _task_problems(row: RawRow, path: Path) -> Iterator[Problem]:
+def _task_problems(row: RawRow, path: Path, rewards: Sequence[Reward]) -> Iterator[Problem]:
+    where = f"{path}:{row.line} row {row.number}"
     try:
-        read_task(row.data, where=f"{path}:{row.line} row {row.number}")
+        task = read_task(row.data, where=where)
     except AgentError as error:
-        yield Problem(error.where or str(path), error.message, error.fix or "build the rows again")
+        yield Problem(error.where or where, error.message, error.fix or "build the rows again")
+        return
+    reference = row.data.get("dao_reference")
+    if isinstance(reference, str) and reference:
+        yield from _reference_problems(analyse(reference, task), rewards, where)
+
+
+def _reference_problems(analysis: Analysis, rewards: Sequence[Reward], where: str) -> Iterator[Problem]:
+    scores = {reward: reward.score(analysis) for reward in rewards if not reward.name.startswith("diag_")}
+    weight = sum(reward.sixteenths or 1 for reward in scores)
+    earned = sum(score.value * (reward.sixteenths or 1) for reward, score in scores.items())
+    if not scores or earned / weight >= REFERENCE_SCORE:
+        return
+    worst = min(scores, key=lambda reward: scores[reward].value)
+    reasons = "; ".join(reason.message for reason in scores[worst].reasons[:3])
+    yield Problem(
+        f"{where}, dao_reference",
+        f"the reference earns {earned / weight:.2f}; least from {worst.name}: {reasons or 'no reason'}",
+        "correct the reference, or the reward that judges it wrongly",
+    )
 
 
 # --- sizes that must agree
@@ -348,6 +371,12 @@ def _device_traps(recipe: Recipe) -> Iterator[Problem]:
             f"{recipe.path}, use_cpu",
             "several processes on a CPU do not share gradients without it, and nothing says so",
             "add use_cpu: true",
+        )
+    if str(recipe.values.get("torch_dtype")) == "float32" and "fp16" not in recipe.values:
+        yield Problem(
+            recipe.where("torch_dtype"),
+            "float32 switches half-precision autocast on by itself, which DeepSpeed on a CPU refuses",
+            "add fp16: false and bf16: false",
         )
     if recipe.truth("use_galore") and str(recipe.values.get("tuner_type", "lora")) != "full":
         yield Problem(

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from proposal.prompt import prompt_hash
-from recipes.environment import PROJECT
 from recipes.recipe import Recipe, as_arguments, file_part
+from rewards import reward_version
 
 RUN_FILE = "run.json"
 RECORD_FILE = "record.json"
@@ -67,7 +67,7 @@ def start_run(
         "command": list(command),
         "data": list(_data(recipe)),
         "prompt_hash": prompt_hash(),
-        "rewards_sha256": folder_hash(PROJECT / "rewards"),
+        "reward_version": reward_version(),
         "environment": dict(versions),
         "started_at": now.astimezone(dt.UTC).isoformat(timespec="seconds"),
     }
@@ -104,7 +104,7 @@ def _record(recipe: Recipe, run: Mapping[str, Any], checkpoint: Path) -> dict[st
         "method",
         "data",
         "prompt_hash",
-        "rewards_sha256",
+        "reward_version",
         "environment",
         "resolved",
         "metrics",
@@ -195,11 +195,6 @@ def _data(recipe: Recipe) -> Iterator[dict[str, Any]]:
 def weights_hash(folder: Path) -> str:
     """Return one hash over the weight files of a checkpoint, by name and content."""
     return _hash_files(sorted(folder.glob("*.safetensors")))
-
-
-def folder_hash(folder: Path) -> str:
-    """Return one hash over the Python files of a package, by name and content."""
-    return _hash_files(sorted(folder.glob("*.py")))
 
 
 def _hash_files(files: Sequence[Path]) -> str:

@@ -29,9 +29,19 @@ from rewards.structure import template_adherence
 from rewards.tone import tone_neutrality
 
 __all__ = [
-    "COLUMNS", "COMPONENTS", "REWARDS", "Analysis", "ColumnError", "Reason", "Reward", "Score", "Task", "analyse",
-    "read_task", "reward_version",
-]  # fmt: skip
+    "COLUMNS",
+    "COMPONENTS",
+    "REWARDS",
+    "Analysis",
+    "ColumnError",
+    "Reason",
+    "Reward",
+    "Score",
+    "Task",
+    "analyse",
+    "read_task",
+    "reward_version",
+]
 
 
 @dataclass(frozen=True, slots=True)

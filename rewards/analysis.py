@@ -32,7 +32,7 @@ _BAD = frozenset({"invented", "miscited", "uncited"})
 MAX_REASONS = 60
 """Reasons kept for one completion; what is beyond only repeats them."""
 
-SHORT_SENTENCE = 12
+SHORT_SENTENCE = 8
 """Words up to which one topical word is enough to be about the proposal."""
 
 FREE_REPEATS = 2
@@ -116,10 +116,15 @@ def _analyse(completion: str, task: Task, truncated: bool, stage: Stage) -> Anal
     ground = ground_of(task)
     reading = read(completion, task)
     statements = statements_of(reading, ground)
-    for place in near_duplicates([statement.words for statement in statements]):
+    for place in near_duplicates([one.words for one in statements], [_marks(one) for one in statements]):
         statements[place].repeats = not statements[place].reference
-    context = CheckContext(document=reading.document, template=task.template, language=task.brief.language,
-                           evidence=task.evidence, brief=task.brief)  # fmt: skip
+    context = CheckContext(
+        document=reading.document,
+        template=task.template,
+        language=task.brief.language,
+        evidence=task.evidence,
+        brief=task.brief,
+    )
     headings = tuple(outside_sentences(reading, ground))
     counts = _count(statements, headings, ground)
     for body in reading.filled.unknown:
@@ -127,6 +132,10 @@ def _analyse(completion: str, task: Task, truncated: bool, stage: Stage) -> Anal
         counts.say("unresolved", f"there is no slot or evidence '{body[:60]}'", None)
     found = [*violations(reading, ground, context), *dumped(statements)]
     return Analysis(task, ground, reading, context, tuple(statements), headings, counts, tuple(found), truncated, stage)
+
+
+def _marks(statement: Statement) -> frozenset[tuple[str, str]]:
+    return frozenset(key(figure) for figure in statement.figures)
 
 
 def _count(statements: Sequence[Statement], headings: Sequence[Figure], ground: Ground) -> Counts:

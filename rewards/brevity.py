@@ -41,8 +41,12 @@ def brevity(analysis: Analysis) -> Score:
     value = length * (1 - runs) ** 2 * (1 - repeated) ** 2 * analysis.gate
     reasons = []
     if length < 1:
-        reasons.append(Reason("length", f"{words} words, {analysis.substance} of them about the proposal; "
-                                        f"{low} to {high} are asked for"))  # fmt: skip
+        reasons.append(
+            Reason(
+                "length",
+                f"{words} words, {analysis.substance} of them about the proposal; {low} to {high} are asked for",
+            )
+        )
     if repeated:
         reasons.append(Reason("repeats", f"{repeated:.0%} of the words stand in sentences that repeat earlier ones"))
     if runs > 0:

@@ -56,10 +56,11 @@ def coverage(analysis: Analysis) -> float:
 
 def faults(counts: Counts) -> float:
     """Return the factor for counted faults."""
-    unresolved, invented, wrong = (min(MAX_COUNTED, count) for count in (
-        counts.unresolved, counts.invented, counts.miscited + counts.written_out))  # fmt: skip
+    unresolved, invented, wrong = (
+        min(MAX_COUNTED, count) for count in (counts.unresolved, counts.invented, counts.miscited + counts.written_out)
+    )
     decorative = min(MAX_COUNTED, counts.decorative)
-    return 2.0 ** (-1.25 * unresolved) * 0.65**invented * 0.7**wrong * 0.85**decorative
+    return float(2.0 ** (-1.25 * unresolved)) * 0.65**invented * 0.7**wrong * 0.85**decorative
 
 
 def needs_no_citation(analysis: Analysis) -> bool:
@@ -71,10 +72,8 @@ def data_citation(analysis: Analysis) -> Score:
     """Score the citations of one completion."""
     counts = analysis.counts
     p, r = precision(counts), recall(analysis)
-    if needs_no_citation(analysis):
-        basis = _filled(analysis)
-    else:
-        basis = 2 * p * r / (p + r) if p + r else 0.0
+    f1 = 2 * p * r / (p + r) if p + r else 0.0
+    basis = _filled(analysis) if needs_no_citation(analysis) else f1
     covered = coverage(analysis)
     value = quantise(basis * (0.5 + 0.5 * covered) * faults(counts) * analysis.gate)
     summary = Reason("summary", f"precision {p:.2f}, recall {r:.2f}, coverage {covered:.2f}")

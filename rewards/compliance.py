@@ -1,9 +1,9 @@
 """compliance: the text says what its type must say and nothing that a DAO may not be told.
 
-A whole proposal is held against the rules of `proposal.checks`: what the template requires of its type (total, recipient,
-reporting, …) counts as a share, what is forbidden (promises of gain, denied risks, forbidden clauses, personal data) as a
-factor. The text of one section is held against the same forbidden things, and must state the parameters or dates of the
-brief where that is the section's job.
+A whole proposal is held against the rules of `proposal.checks`: what the template requires of its type (total,
+recipient, reporting, …) counts as a share, what is forbidden (promises of gain, denied risks, forbidden clauses)
+as a factor. The text of one section is held against the same forbidden things, and must state the
+parameters or dates of the brief where that is the section's job.
 
     value  share of what must be said · 0.6^errors · 0.9^warnings · gate
 """
@@ -28,9 +28,19 @@ MIN_WORDS = 12
 EXPECTED_WEIGHT = 0.5
 """What a type's expected statement counts beside a required one."""
 
-_FORBIDDEN = frozenset({"NE-certainty", "NE-pressure", "PO-forbidden-clause", "PO-anti-mandate", "PO-personal-data",
-                        "PO-secret", "AD-swapped", "AD-zero", "AD-look-alike", "AD-recipient-is-token"})  # fmt: skip
-_FORBIDDEN_WHOLE = frozenset({"NE-drawbacks", "NE-options", "PO-track", "PO-bundle"})
+_FORBIDDEN = frozenset(
+    {
+        "NE-certainty",
+        "NE-pressure",
+        "PO-forbidden-clause",
+        "PO-anti-mandate",
+        "AD-swapped",
+        "AD-zero",
+        "AD-look-alike",
+        "AD-recipient-is-token",
+    }
+)
+_FORBIDDEN_WHOLE = frozenset({"NE-drawbacks", "NE-options"})
 _SERVER_SAYS = {"TY-coi": "conflicts", "TY-funding-budget": "parameters"}
 """Requirements that the server's own sections meet, by the content that meets them."""
 
@@ -87,11 +97,18 @@ def _parameters(analysis: Analysis) -> tuple[float, list[Reason]]:
     dates = section.key == "timeline"
     if not dates and "parameters" not in section.append:
         return 1.0, []
-    wanted = [name for name, value in brief.parameters.items()
-              if (value.unit == "date") == dates and not isinstance(value.value, str)
-              and (value.label or value.label_zh)]  # fmt: skip
-    stated = {known.name for statement in analysis.statements for figure in statement.figures for known in figure.known
-              if known.source == "P"}  # fmt: skip
+    wanted = [
+        name
+        for name, value in brief.parameters.items()
+        if (value.unit == "date") == dates and not isinstance(value.value, str) and (value.label or value.label_zh)
+    ]
+    stated = {
+        known.name
+        for statement in analysis.statements
+        for figure in statement.figures
+        for known in figure.known
+        if known.source == "P"
+    }
     missing = [name for name in wanted if name not in stated]
     share = 1 - len(missing) / len(wanted) if wanted else 1.0
     return share, [Reason("parameter", f"does not state {', '.join(missing)} of the brief")] if missing else []

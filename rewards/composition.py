@@ -25,12 +25,24 @@ SIXTEENTHS: Mapping[str, int] = {
 """The reference weights."""
 
 _BY_STAGE: Mapping[Stage, Mapping[str, int]] = {
-    "early": {"data_citation": 5, "numeric_faithfulness": 2, "template_adherence": 6, "compliance": 1,
-              "tone_neutrality": 1, "brevity": 1},
-    "middle": {"data_citation": 6, "numeric_faithfulness": 5, "template_adherence": 2, "compliance": 1,
-               "tone_neutrality": 1, "brevity": 1},
+    "early": {
+        "data_citation": 5,
+        "numeric_faithfulness": 2,
+        "template_adherence": 6,
+        "compliance": 1,
+        "tone_neutrality": 1,
+        "brevity": 1,
+    },
+    "middle": {
+        "data_citation": 6,
+        "numeric_faithfulness": 5,
+        "template_adherence": 2,
+        "compliance": 1,
+        "tone_neutrality": 1,
+        "brevity": 1,
+    },
     "late": SIXTEENTHS,
-}  # fmt: skip
+}
 """Form and resolvable citations first, then figures, then everything."""
 
 MIDDLE_FROM, LATE_FROM = 0.15, 0.60

@@ -21,10 +21,12 @@ if importlib.util.find_spec("rewards") is None:
 from swift.rewards import ORM, orms
 
 from rewards import REWARDS, Reward
-from rewards.training import LOG_VARIABLE, STAGES_VARIABLE, log_path, reward_column, stages_of
+from rewards.training import LOG_VARIABLE, STAGES_VARIABLE, check_command_line, log_path, reward_column, stages_of
 
 _LOG = log_path(os.environ.get(LOG_VARIABLE), os.environ.get("RANK"))
 _STAGES = stages_of(os.environ.get(STAGES_VARIABLE))
+
+check_command_line(sys.argv)
 
 
 def as_orm(reward: Reward) -> type[ORM]:

@@ -35,11 +35,15 @@ def violations(reading: Reading, ground: Ground, context: CheckContext) -> list[
     document = reading.document
     found = [Reason("hidden", f"the text holds {what}, which a reader does not see") for what in reading.disguises]
     found += _hidden(document)
-    found += [Reason("code", "a code block may hide figures from a reader", block.start, block.end)
-              for block in document.blocks if block.kind == "code"
-              and _says_something(document.text[block.start : block.end])]  # fmt: skip
-    found += [Reason("injection", f"{group.says}: {document.text[hit.start : hit.end][:80]}", hit.start, hit.end)
-              for group, hit in hits(context, "IN-instruction")]  # fmt: skip
+    found += [
+        Reason("code", "a code block may hide figures from a reader", block.start, block.end)
+        for block in document.blocks
+        if block.kind == "code" and _says_something(document.text[block.start : block.end])
+    ]
+    found += [
+        Reason("injection", f"{group.says}: {document.text[hit.start : hit.end][:80]}", hit.start, hit.end)
+        for group, hit in hits(context, "IN-instruction")
+    ]
     copied = copied_share(document.text, ground)
     if copied > MAX_COPIED:
         found.append(
@@ -92,8 +96,14 @@ def dumped(statements: Sequence[Statement]) -> list[Reason]:
     prose = sum(len(one.words) for one in statements if not (one.row or one.listing or one.reference))
     if len(lists) < 3 or prose > MIN_PROSE * (prose + sum(len(one.words) for one in lists)):
         return []
-    return [Reason("dump", f"{len(lists)} lines list evidence and little is written about it",
-                   lists[0].sentence.start, lists[-1].sentence.end)]  # fmt: skip
+    return [
+        Reason(
+            "dump",
+            f"{len(lists)} lines list evidence and little is written about it",
+            lists[0].sentence.start,
+            lists[-1].sentence.end,
+        )
+    ]
 
 
 def gate(found: int, *, truncated: bool, stage: Stage) -> float:

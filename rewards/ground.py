@@ -143,8 +143,11 @@ def ground_of(task: Task) -> Ground:
     known = [*_known(task), *_read_from_texts(task)]
     numbers = tuple(value for value in known if value.value.is_number)
     _link_rivals([value for value in numbers if value.name])
-    pairs = sorted((abs(float(one.value.value)) * scale, index)  # type: ignore[arg-type]
-                   for index, one in enumerate(numbers) for scale in _SCALES)  # fmt: skip
+    pairs = sorted(
+        (abs(float(one.value.value)) * scale, index)  # type: ignore[arg-type]
+        for index, one in enumerate(numbers)
+        for scale in _SCALES
+    )
     topics = {item.id: _topic(item) for item in items}
     dumps = [tokens(text) for item in items for text in _dumps(item)]
     brief_texts = _brief_texts(task)
@@ -160,7 +163,7 @@ def ground_of(task: Task) -> Ground:
             found.lower()
             for text in (*brief_texts, *(canonical_json(item) for item in items))
             for found in _ADDRESS.findall(text)
-        ),  # fmt: skip
+        ),
         topics=topics,
         excerpts={item.id: terms(item.excerpt) for item in items if item.excerpt},
         weights=_weights(topics.values()),
@@ -199,8 +202,11 @@ def _one(source: str, name: str, value: Value, title: frozenset[str]) -> Known:
 def _read_from_texts(task: Task) -> Iterator[Known]:
     """Yield figures and dates that stand in running text: excerpts, titles, labels, the brief's own words."""
     texts = [(item.id, f"{item.title}. {item.title_zh}。 {item.excerpt}") for item in task.evidence.values()]
-    labels = [(item.id, f"{value.label}. {value.label_zh}。") for item in task.evidence.values()
-              for value in item.values.values()]  # fmt: skip
+    labels = [
+        (item.id, f"{value.label}. {value.label_zh}。")
+        for item in task.evidence.values()
+        for value in item.values.values()
+    ]
     for source, text in [*texts, *labels, *(("P", text) for text in _brief_texts(task))]:
         document = parse(text)
         for amount in document.amounts:
@@ -216,11 +222,23 @@ def _read_from_texts(task: Task) -> Iterator[Known]:
 def _brief_texts(task: Task) -> tuple[str, ...]:
     brief = task.brief
     texts = [str(value.value) for value in brief.parameters.values() if isinstance(value.value, str)]
-    return tuple(text for text in (
-        brief.topic, brief.title, brief.ask, brief.background, *brief.constraints, *brief.notes.values(), *brief.options,
-        brief.conflicts_of_interest, *texts, *(value.label for value in brief.parameters.values()),
-        *(value.label_zh for value in brief.parameters.values()),
-    ) if text)  # fmt: skip
+    return tuple(
+        text
+        for text in (
+            brief.topic,
+            brief.title,
+            brief.ask,
+            brief.background,
+            *brief.constraints,
+            *brief.notes.values(),
+            *brief.options,
+            brief.conflicts_of_interest,
+            *texts,
+            *(value.label for value in brief.parameters.values()),
+            *(value.label_zh for value in brief.parameters.values()),
+        )
+        if text
+    )
 
 
 def _link_rivals(numbers: list[Known]) -> None:
@@ -261,7 +279,7 @@ def _dumps(item: Evidence) -> Iterator[str]:
     yield item.excerpt
     yield canonical_json(item)
     for language in ("en", "zh"):
-        yield " ".join(f"{value.label_in(language)} {value.value} {value.unit}" for value in item.values.values())  # type: ignore[arg-type]
+        yield " ".join(f"{value.label_in(language)} {value.value} {value.unit}" for value in item.values.values())
 
 
 def _grams(texts: Iterable[list[str]], size: int) -> frozenset[tuple[str, ...]]:

@@ -1,7 +1,7 @@
-"""Whether a figure stands in a sentence about what it measures: "turnout was 71.4 %" when 71.4 % is the share in favour.
+"""Whether a figure stands in a sentence about what it measures: "turnout was 71.4 %" when that is the share in favour.
 
-A figure may be right to the digit and still tell the wrong thing. Nobody can decide that by rule in general; what can be
-decided is whether the words around a figure are those of its own label or those of another value of the same unit.
+A figure may be right to the digit and still tell the wrong thing. Nobody can decide that by rule in general; what can
+be decided is whether the words around a figure are those of its own label or those of another value of the same unit.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ Meaning = Literal["right", "unnamed", "wrong", "unknown"]
 """`unnamed`: no word of the label stands in the sentence; `unknown`: there is nothing to compare with."""
 
 _UP = re.compile(
-    r"(?<![a-z])(?:rose|rise[sn]?|rising|grew|grow[sn]?|growing|increas(?:ed?|es|ing)|climbed|gain(?:ed|s)?|went up|jumped)(?![a-z])"
+    r"(?<![a-z])(?:rose|rise[sn]?|rising|grew|grow[sn]?|growing|increas(?:ed?|es|ing)|climbed|gain(?:ed|s)?"
+    r"|went up|jumped)(?![a-z])"
     r"|上升|增长|增加|上涨|提高|升至|增至|涨至"
 )
 _DOWN = re.compile(

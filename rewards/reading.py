@@ -35,10 +35,13 @@ _SPLIT_NUMBER = re.compile(
 _LOOKALIKE = str.maketrans("OolI", "0011")
 
 # Letters of other scripts that look Latin: Cyrillic and Greek, the ones that readers cannot tell apart.
-_CONFUSABLE = dict(zip(
-    "АВЕЅІЈКМНОРСТУХаеорсухіѕјһԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοα",
-    "ABESIJKMHOPCTYXaeopcyxisjhdqwABEZHIKMNOPTYXoa", strict=True,
-))  # fmt: skip
+_CONFUSABLE = dict(
+    zip(
+        "АВЕЅІЈКМНОРСТУХаеорсухіѕјһԁԛԝΑΒΕΖΗΙΚΜΝΟΡΤΥΧοα",
+        "ABESIJKMHOPCTYXaeopcyxisjhdqwABEZHIKMNOPTYXoa",
+        strict=True,
+    )
+)
 _KEPT_CATEGORIES = {"So", "Sk", "Cs", "Co"}
 
 

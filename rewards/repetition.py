@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 NEAR = 0.8
 """Share of common words (Jaccard) from which two sentences count as the same."""
@@ -11,21 +11,28 @@ SHORTEST = 5
 """Sentences with fewer words may recur ("This is unchanged.")."""
 
 
-def near_duplicates(sentences: Sequence[Sequence[str]]) -> list[int]:
+def near_duplicates(sentences: Sequence[Sequence[str]], marks: Sequence[frozenset[Hashable]]) -> list[int]:
     """Return the places of sentences that nearly repeat an earlier one.
 
-    Only sentences that share one of their rarest words can be near, so all pairs need not be compared.
+    `marks` are what tells two sentences apart although their words are the same: the figures they state. Only
+    sentences that share one of their rarest words can be near, so all pairs need not be compared.
     """
     sets = [frozenset(words) for words in sentences]
     rarity = Counter(word for words in sets for word in words)
     by_rare: dict[str, list[int]] = {}
     found: list[int] = []
     for place, words in enumerate(sets):
-        if len(words) < SHORTEST:
+        shared = [word for word in words if rarity[word] > 1]
+        if len(words) < SHORTEST or len(shared) < NEAR * len(words):
             continue
-        rare = sorted(words, key=lambda word: (rarity[word], word))[: len(words) - int(NEAR * len(words)) + 1]
+        # One of its rarest words must be common to a near sentence: only so many may differ.
+        rare = sorted(shared, key=lambda word: (rarity[word], word))[: len(words) - int(NEAR * len(words)) + 1]
         candidates = {other for word in rare for other in by_rare.get(word, ())[-50:]}
-        if any(len(words & sets[other]) >= NEAR * len(words | sets[other]) for other in candidates):
+        if any(
+            len(words & sets[other]) >= NEAR * len(words | sets[other])
+            and (marks[place] == marks[other] or not (marks[place] and marks[other]))
+            for other in candidates
+        ):
             found.append(place)
         for word in rare:
             by_rare.setdefault(word, []).append(place)

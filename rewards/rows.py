@@ -1,7 +1,7 @@
 """What a reward knows besides the completion: the columns of its data row, read once and checked strictly.
 
-A defect in the data raises and names row and column, because it is ours; a defect in the model's text only scores. Nested
-columns travel as JSON strings: Arrow would fill keys that some rows lack with nulls.
+A defect in the data raises and names row and column, because it is ours; a defect in the model's text only scores.
+Nested columns travel as JSON strings: Arrow would fill keys that some rows lack with nulls.
 """
 
 from __future__ import annotations
@@ -23,13 +23,53 @@ Read = TypeVar("Read")
 COLUMNS = ("dao_evidence_json", "dao_brief_json", "dao_template", "dao_section", "dao_required")
 """Columns that every row must have; an empty `dao_section` means the whole proposal."""
 
-RESERVED = frozenset({
-    "messages", "prompt_id", "request_id", "finish_reason", "is_truncated", "rollout_infos", "response_token_ids",
-    "trainer_state", "images", "videos", "audios", "tools", "objects", "label", "channel", "margin",
-    "rejected_response", "teacher_prompt", "chat_template_kwargs", "questions", "kinds", "options", "target_probs",
-    "state", "question_ids", "criteria", "solution", "answer", "answers", "output", "target", "targets", "text",
-    "content", "completion", "response", "query", "prompt", "input", "instruction", "question", "problem", "system",
-})  # fmt: skip
+RESERVED = frozenset(
+    {
+        "messages",
+        "prompt_id",
+        "request_id",
+        "finish_reason",
+        "is_truncated",
+        "rollout_infos",
+        "response_token_ids",
+        "trainer_state",
+        "images",
+        "videos",
+        "audios",
+        "tools",
+        "objects",
+        "label",
+        "channel",
+        "margin",
+        "rejected_response",
+        "teacher_prompt",
+        "chat_template_kwargs",
+        "questions",
+        "kinds",
+        "options",
+        "target_probs",
+        "state",
+        "question_ids",
+        "criteria",
+        "solution",
+        "answer",
+        "answers",
+        "output",
+        "target",
+        "targets",
+        "text",
+        "content",
+        "completion",
+        "response",
+        "query",
+        "prompt",
+        "input",
+        "instruction",
+        "question",
+        "problem",
+        "system",
+    }
+)
 """Column names that ms-swift renames, consumes or fills itself."""
 
 MAX_TASKS = 512
@@ -65,9 +105,12 @@ def read_task(row: Mapping[str, Any], *, where: str) -> Task:
         value = row.get(name)
         if not isinstance(value, str):
             found = "missing" if value is None else f"{type(value).__name__}, not text"
-            raise ColumnError(f"the column '{name}' is {found}", where=where,
-                              expected="JSON text" if name.endswith("json") else "text",
-                              fix="write the column in every row (use json.dumps for structured ones)")  # fmt: skip
+            raise ColumnError(
+                f"the column '{name}' is {found}",
+                where=where,
+                expected="JSON text" if name.endswith("json") else "text",
+                fix="write the column in every row (use json.dumps for structured ones)",
+            )
         values.append(value)
     try:
         return _read(*values)
@@ -91,8 +134,9 @@ def _reading(column: str, read: Callable[[], Read]) -> Read:
     try:
         return read()
     except AgentError as error:
-        raise ColumnError(f"the column '{column}' is malformed: {error.message}",
-                          expected=error.expected, fix=error.fix) from None  # fmt: skip
+        raise ColumnError(
+            f"the column '{column}' is malformed: {error.message}", expected=error.expected, fix=error.fix
+        ) from None
     except (ValueError, RecursionError) as error:
         raise ColumnError(f"the column '{column}' is malformed: {str(error)[:200]}") from None
 
@@ -108,9 +152,11 @@ def _section(template: Template, key: str) -> SectionSpec:
     if section is None:
         known = [spec.key for spec in template.sections]
         near = nearest(key, known)
-        raise ColumnError(f"the column 'dao_section' is malformed: '{template.name}' has no section '{key[:60]}'",
-                          expected=f"one of: {', '.join(known)}, or empty for the whole proposal",
-                          fix=f"did you mean '{near}'?" if near else None)  # fmt: skip
+        raise ColumnError(
+            f"the column 'dao_section' is malformed: '{template.name}' has no section '{key[:60]}'",
+            expected=f"one of: {', '.join(known)}, or empty for the whole proposal",
+            fix=f"did you mean '{near}'?" if near else None,
+        )
     return section
 
 

@@ -25,7 +25,7 @@ Verdict = Literal["cited", "brief", "derived", "uncited", "miscited", "invented"
 """What a figure rests on; `miscited` is stated by other evidence than the sentence cites."""
 
 _TRUNCATED_HASH = re.compile(r"0x([0-9a-fA-F]{4,16})(?:…|\.{2,3})([0-9a-fA-F]{4,16})(?![0-9a-fA-F])")
-_UNSUPPORTED_YEARS: tuple[str, ...] = ("year", "month_day")
+_LOOSE = frozenset({"year", "month_day"})
 
 
 @dataclass(slots=True)
@@ -236,7 +236,7 @@ def _settled(part: Amount | DateMention, cited: set[str], statement: Statement, 
         return Figure(part, "cited", own, ids, stretched=_is_stretched(part, own, ground))
     if any(one.source == "P" for one in known):
         return Figure(part, "brief", tuple(one for one in known if one.source == "P"))
-    if isinstance(part, DateMention) and _is_loose(part, known, statement, ground):
+    if isinstance(part, DateMention) and not known and _is_loose(part):
         return None
     if isinstance(part, Amount) and cited:
         values = [one for one in ground.numbers if one.source in cited and one.name]
@@ -265,13 +265,9 @@ def _is_stretched(part: Amount | DateMention, known: Sequence[Known], ground: Gr
     return not any(one in exact for one in known)
 
 
-def _is_loose(part: DateMention, known: Sequence[Known], statement: Statement, ground: Ground) -> bool:
-    """Tell whether a date names no single day (a year, "Q3") and is told by the labels of what is cited."""
-    if known:
-        return False
-    if part.precision in _UNSUPPORTED_YEARS or part.date is None:
-        return True
-    return False
+def _is_loose(part: DateMention) -> bool:
+    """Tell whether a date names no single day, month or quarter ("in 2026", "2 November"): it claims too little."""
+    return part.precision in _LOOSE or part.date is None
 
 
 def _is_listing(statement: Statement, ground: Ground) -> bool:

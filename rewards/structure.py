@@ -1,8 +1,8 @@
 """template_adherence: the text has the form that was asked for.
 
-A whole proposal has the template's sections, each long enough and not twice too long, in order, once, and no others. The
-text of one section is plain paragraphs within the template's length, without a heading, list or link. In both, the text
-is in the brief's language, ends with a finished sentence and leaves nothing unfilled.
+A whole proposal has the template's sections, each long enough and not twice too long, in order, once, and no others.
+The text of one section is plain paragraphs within the template's length, without a heading, list or link. In both,
+the text is in the brief's language, ends with a finished sentence and leaves nothing unfilled.
 
 Length counts words of sentences that speak about this proposal only, so that filler cannot fill a section.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 
 from proposal.document import Section
 from proposal.template import SectionSpec
@@ -62,28 +63,29 @@ def _section_form(analysis: Analysis) -> tuple[float, list[Reason]]:
     """Judge the text of one section."""
     section = analysis.task.section
     assert section is not None
-    band = section.band(analysis.task.brief.language)
+    low, high = section.band(analysis.task.brief.language)
     words = sum(len(one.words) for one in analysis.statements)
-    value = length_share(words, analysis.substance, band)
-    reasons = [Reason("length", f"{words} words, {analysis.substance} of them about the proposal; {band[0]} to {band[1]} "
-                                "are asked for")] if value < 1 else []  # fmt: skip
+    length = length_share(words, analysis.substance, (low, high))
     document = analysis.reading.document
-    headings = [found for found in document.sections if found.level]
-    for heading in headings:
-        reasons.append(Reason("heading", f"the section has a heading of its own: {heading.title[:60]}", heading.start,
-                              heading.body_start))  # fmt: skip
-    lists = [block for block in document.blocks if block.kind in {"list_item", "table"}]
-    if lists:
-        reasons.append(
-            Reason("list", "plain paragraphs are asked for, not lists or tables", lists[0].start, lists[0].end)
-        )
-    links = document.links
-    if links:
-        reasons.append(Reason("link", "links are written by the server", links[0].start, links[0].end))
+    headings = [
+        Reason("heading", f"the section has a heading of its own: {found.title[:60]}", found.start, found.body_start)
+        for found in document.sections
+        if found.level
+    ]
+    lists = [block for block in document.blocks if block.kind in {"list_item", "table"}][:1]
+    links = document.links[:1]
     stray = _stray_figures(analysis)
-    reasons += stray
-    value *= 0.6 ** min(4, len(headings)) * 0.8 ** (bool(lists) + bool(links)) * 0.9 ** min(6, len(stray))
-    return value, reasons
+    reasons = [*headings, *stray]
+    if length < 1:
+        reasons.append(Reason("length", _length_message(words, analysis.substance, low, high)))
+    reasons += [Reason("list", "paragraphs are asked for, not lists or tables", one.start, one.end) for one in lists]
+    reasons += [Reason("link", "links are written by the server", one.start, one.end) for one in links]
+    faults = 0.6 ** min(4, len(headings)) * 0.8 ** (len(lists) + len(links)) * 0.9 ** min(6, len(stray))
+    return length * faults, reasons
+
+
+def _length_message(words: int, substance: int, low: int, high: int) -> str:
+    return f"{words} words, {substance} of them about the proposal; {low} to {high} are asked for"
 
 
 def _stray_figures(analysis: Analysis) -> list[Reason]:
@@ -107,8 +109,10 @@ def _stray_figures(analysis: Analysis) -> list[Reason]:
 def _whole_form(analysis: Analysis) -> tuple[float, list[Reason]]:
     """Judge a whole proposal against its template."""
     sections = analysis.reading.document.sections
-    specs = {section.index: analysis.task.template.specs_for_heading(section.title) if section.level else ()
-             for section in sections}  # fmt: skip
+    specs = {
+        section.index: analysis.task.template.specs_for_heading(section.title) if section.level else ()
+        for section in sections
+    }
     present, reasons = _present(analysis, specs)
     keys = [spec.key for section in sections for spec in specs[section.index]]
     order, more = _order(keys, analysis.task)
@@ -117,8 +121,10 @@ def _whole_form(analysis: Analysis) -> tuple[float, list[Reason]]:
     reasons += more
     if doubled:
         reasons.append(Reason("twice", f"{doubled} sections stand twice"))
-    reasons += [Reason("extra", f"the template has no section '{section.title[:60]}'", section.start, section.body_start)
-                for section in unknown]  # fmt: skip
+    reasons += [
+        Reason("extra", f"the template has no section '{section.title[:60]}'", section.start, section.body_start)
+        for section in unknown
+    ]
     titled = bool(analysis.reading.document.title)
     if not titled:
         reasons.append(Reason("title", "the proposal has no title"))
@@ -143,8 +149,8 @@ def _present(analysis: Analysis, specs: dict[int, tuple[SectionSpec, ...]]) -> t
         got += weight * share
         if share < 1:
             low, high = spec.band(language)
-            reasons.append(Reason("length", f"'{spec.heading_in(language)}' has {words} words, {substance} of them about "
-                                            f"the proposal; {low} to {high} are asked for"))  # fmt: skip
+            message = _length_message(words, substance, low, high)
+            reasons.append(Reason("length", f"'{spec.heading_in(language)}': {message}"))
     return got / wanted if wanted else 1.0, reasons
 
 
@@ -184,7 +190,7 @@ def _length(statement: Statement) -> int:
 def _order(keys: list[str], task: Task) -> tuple[float, list[Reason]]:
     """Return how well the sections follow the template's order."""
     rank = {spec.key: place for place, spec in enumerate(task.template.sections)}
-    pairs = list(zip(keys, keys[1:], strict=False))
+    pairs = list(pairwise(keys))
     wrong = [(left, right) for left, right in pairs if rank[left] > rank[right]]
     reasons = [Reason("order", f"'{right}' stands behind '{left}'") for left, right in wrong]
     return 1.0 - 0.5 * len(wrong) / len(pairs) if pairs else 1.0, reasons

@@ -31,8 +31,14 @@ SHARE_FACTOR = 5
 QUOTED = 0.25
 """What a loaded phrase weighs inside a quotation: it is somebody else's."""
 
-_WEIGHTS = {("NE-certainty", ""): 0.8, ("NE-certainty", "warning"): 0.5, ("NE-loaded", ""): 0.5,
-            ("NE-loaded", "info"): 0.25, ("NE-pressure", ""): 0.8, ("NE-title", ""): 0.5}  # fmt: skip
+_WEIGHTS = {
+    ("NE-certainty", ""): 0.8,
+    ("NE-certainty", "warning"): 0.5,
+    ("NE-loaded", ""): 0.5,
+    ("NE-loaded", "info"): 0.25,
+    ("NE-pressure", ""): 0.8,
+    ("NE-title", ""): 0.5,
+}
 _ATTACK = ("attack", "攻击")
 _SHOUT = re.compile(r"[!！]{1,10}")
 _CAPITALS = re.compile(r"(?<![A-Za-z0-9$_./-])[A-Z]{4,20}(?:[ ]+[A-Z]{2,20}){1,12}(?![A-Za-z0-9_/-])")
@@ -65,8 +71,10 @@ def tone_neutrality(analysis: Analysis) -> Score:
     sentences = len({one.sentence.fingerprint for one in analysis.statements})
     share = SHARE_FACTOR * sum(severities) / max(sentences, MIN_SENTENCES)
     value = math.exp(-0.7 * grave) * (1 - min(1.0, share)) * min(1.0, words / MIN_WORDS) * analysis.gate
-    reasons = [Reason("tone", f"{hit.says} ({hit.weight:.2f}): {analysis.text[hit.start : hit.end][:80]}", hit.start, hit.end)
-               for hit in found]  # fmt: skip
+    reasons = [
+        Reason("tone", f"{hit.says} ({hit.weight:.2f}): {analysis.text[hit.start : hit.end][:80]}", hit.start, hit.end)
+        for hit in found
+    ]
     return Score(quantise(value), (*reasons, *analysis.gate_reasons))
 
 

@@ -1,8 +1,9 @@
 """The light tone classifier: hashed words, word pairs and letter runs with one signed byte of weight each.
 
-It finds loaded wording that no phrase list names ("a dazzling feat of vision"). It only speaks when it is sure, because a
-wrong finding on plain governance prose costs more trust than a missed one. Weights are committed with the record of their
-training (`rewards/tone_model.json`); nothing here needs numpy, and the same text gives the same number everywhere.
+It finds loaded wording that no phrase list names ("a dazzling feat of vision"). It only speaks when it is sure,
+because a wrong finding on plain governance prose costs more trust than a missed one. Weights are committed with the
+record of their training (`rewards/tone_model.json`); nothing here needs numpy, and the same text gives the same number
+everywhere.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 BITS = 17
@@ -65,7 +67,7 @@ def features(text: str) -> dict[int, int]:
 
 def _english(text: str) -> list[str]:
     words = _WORD.findall(text)
-    pairs = ["p" + left + " " + right for left, right in zip(words, words[1:], strict=False)]
+    pairs = ["p" + left + " " + right for left, right in pairwise(words)]
     return [*pairs, *(feature for word in dict.fromkeys(words) for feature in word_features(word))]
 
 
@@ -105,7 +107,7 @@ class ToneModel:
         for word in dict.fromkeys(words):
             value = self._words.get(word)
             total += self._remember(word, word_features(word)) if value is None else value
-        for pair in {left + " " + right for left, right in zip(words, words[1:], strict=False)}:
+        for pair in {left + " " + right for left, right in pairwise(words)}:
             value = self._words.get(pair)
             total += self._remember(pair, iter(("p" + pair,))) if value is None else value
         if not sentence.isascii():

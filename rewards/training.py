@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from proposal.errors import nearest
-from rewards import Reward, analyse, reward_version
+from rewards import REWARDS, Reward, analyse, reward_version
 from rewards.composition import stage_at
 from rewards.gates import Stage
 from rewards.rows import COLUMNS, ColumnError, read_task
@@ -39,13 +39,66 @@ def reward_column(
     """Return one value per completion; `columns` is what the trainer passes by keyword."""
     stage = _stage(columns.get("trainer_state"), stages)
     scores = [
-        reward.score(analyse(completion_text(completion), read_task(row, where=f"row {place}"), truncated=cut, stage=stage))
-        for place, (completion, row, cut) in enumerate(zip(completions, _rows(columns, len(completions)),
-                                                           _truncated(columns, len(completions)), strict=True))
-    ]  # fmt: skip
+        reward.score(
+            analyse(completion_text(completion), read_task(row, where=f"row {place}"), truncated=cut, stage=stage)
+        )
+        for place, (completion, row, cut) in enumerate(
+            zip(completions, _rows(columns, len(completions)), _truncated(columns, len(completions)), strict=True)
+        )
+    ]
     if log is not None and reward.sixteenths:
         _write(log, reward, scores, columns)
     return [score.value for score in scores]
+
+
+def check_command_line(arguments: Sequence[str]) -> None:
+    """Check the rows of local data sets named on the trainer's command line, before a model is loaded.
+
+    ms-swift hands the data set to a reward only in its first training step; what is missing there costs the start-up.
+    """
+    if not set(arguments) & {reward.name for reward in REWARDS}:
+        return
+    for name in _values_of("--dataset", arguments):
+        path = Path(name.split("#")[0])
+        if path.suffix == ".jsonl" and path.is_file():
+            check_rows(path)
+
+
+def check_rows(path: Path) -> int:
+    """Read every row of a JSONL file as the rewards would; return how many there are."""
+    count = 0
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                read_task(parse_row(line, where=f"{path}:{number}"), where=f"{path}:{number}")
+                count += 1
+    return count
+
+
+def parse_row(line: str, *, where: str) -> dict[str, Any]:
+    """Return the columns of one line of a JSONL file."""
+    try:
+        data = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ColumnError(f"the row is not valid JSON: {str(error)[:120]}", where=where) from None
+    if not isinstance(data, dict):
+        raise ColumnError(
+            f"the row is {type(data).__name__}", where=where, expected="an object with one key per column"
+        )
+    return data
+
+
+def _values_of(option: str, arguments: Sequence[str]) -> Iterator[str]:
+    """Yield what follows an option up to the next one, as `--dataset a b` or `--dataset=a`."""
+    taking = False
+    for argument in arguments:
+        if argument.startswith("--"):
+            name, _, attached = argument.partition("=")
+            taking = name == option and not attached
+            if name == option and attached:
+                yield attached
+        elif taking:
+            yield argument
 
 
 def completion_text(completion: Any) -> str:
@@ -65,8 +118,12 @@ def _rows(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
         values = columns.get(name)
         if values is None:
             near = nearest(name, [key for key in columns if key.startswith("dao_") and key not in COLUMNS])
-            raise ColumnError(f"the column '{name}' is missing", where="data set", expected=f"columns {', '.join(COLUMNS)}",
-                              fix=f"rename '{near}'" if near else "run: dao-agent reward lint DATASET")  # fmt: skip
+            raise ColumnError(
+                f"the column '{name}' is missing",
+                where="data set",
+                expected=f"columns {', '.join(COLUMNS)}",
+                fix=f"rename '{near}'" if near else "run: dao-agent reward lint DATASET",
+            )
         if isinstance(values, str) or len(values) != count:
             raise ColumnError(f"the column '{name}' has {len(values)} values for {count} completions", where="data set")
     rows = [{name: columns[name][place] for name in COLUMNS} for place in range(count)]
@@ -99,7 +156,7 @@ def stages_of(setting: str | None) -> Stages:
 
 
 def log_path(setting: str | None, rank: str | None) -> Path | None:
-    """Return the sidecar of this rank, with its folder made; a path that cannot be written fails here, before training."""
+    """Return the sidecar of this rank, with its folder made; a path that cannot be written fails before training."""
     if not setting:
         return None
     path = Path(setting)
@@ -108,8 +165,11 @@ def log_path(setting: str | None, rank: str | None) -> Path | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     except OSError as error:
-        raise ColumnError(f"the reward log cannot be written: {error.strerror}", where=str(path),
-                          fix=f"correct or unset {LOG_VARIABLE}") from None  # fmt: skip
+        raise ColumnError(
+            f"the reward log cannot be written: {error.strerror}",
+            where=str(path),
+            fix=f"correct or unset {LOG_VARIABLE}",
+        ) from None
     return path
 
 
@@ -117,10 +177,20 @@ def _write(path: Path, reward: Reward, scores: Sequence[Score], columns: Mapping
     """Append one line per completion; a full disk costs the log, not the run."""
     step = getattr(columns.get("trainer_state"), "global_step", None)
     ids = columns.get("request_id") or columns.get("prompt_id") or [None] * len(scores)
-    lines = [json.dumps({
-        "step": step, "reward": reward.name, "id": item, "value": score.value, "version": reward_version(),
-        "reasons": [[reason.code, reason.message] for reason in score.reasons],
-    }, ensure_ascii=False) for item, score in zip(ids, scores, strict=True)]  # fmt: skip
+    lines = [
+        json.dumps(
+            {
+                "step": step,
+                "reward": reward.name,
+                "id": item,
+                "value": score.value,
+                "version": reward_version(),
+                "reasons": [[reason.code, reason.message] for reason in score.reasons],
+            },
+            ensure_ascii=False,
+        )
+        for item, score in zip(ids, scores, strict=True)
+    ]
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")

@@ -164,9 +164,10 @@ STOP = frozenset(
 )
 """Words without a topic, and the verbs that any figure may go with."""
 
-_GENERIC_WORDS = """proposal propose proposed section summary details detail information community dao member members vote
-voting governance process review reviewed discuss discussion consider consideration context overview following below
-question questions decision decide reader readers document text purpose important general additional further provide
+_GENERIC_WORDS = """proposal propose proposed section summary details detail information community dao member members
+vote voting governance process review reviewed discuss discussion consider consideration context overview
+following below question questions decision decide reader readers document text purpose important general additional
+further provide time later course matter way part place thing people need make take give look keep know work use
 提案 社区 成员 治理 章节 本节 内容 说明 介绍 相关 信息 讨论 决定 投票 进行 以下 详细 问题 方面 情况 背景 目的"""
 
 _CONCEPTS: dict[str, tuple[str, str]] = {
@@ -177,7 +178,7 @@ _CONCEPTS: dict[str, tuple[str, str]] = {
     "support": ("favour favor support supported supporter approve approved approval yea", "赞成 支持 同意 批准"),
     "against": ("against oppose opposed opposition nay", "反对"),
     "abstain": ("abstain abstention", "弃权"),
-    "treasury": ("treasury reserve fund funds balance", "金库 国库 储备 资金 余额"),
+    "treasury": ("treasury reserve fund funds", "金库 国库 储备 资金 余额"),
     "budget": ("budget cost expense spend spent spending expenditure outlay", "预算 支出 花费 成本 费用 开支"),
     "payment": ("pay paid payment payout transfer transferred disbursed disbursement", "支付 付款 款项 转账 拨付 发放"),
     "grant": ("grant granted award awarded funding funded", "资助 拨款 补助"),
@@ -209,7 +210,7 @@ _CONCEPTS: dict[str, tuple[str, str]] = {
     "new": ("new proposed next later", "新 拟议 调整后 拟"),
     "current": ("current present now existing", "当前 现行 目前 现有"),
     "growth": ("growth grow grew increase increased rise rose", "增长 增加 上升 提高"),
-    "decline": ("decline declined decrease decreased drop dropped fell fall reduction reduced", "下降 减少 下滑 降低 下跌"),
+    "decline": ("decline declined decrease drop dropped fell fall reduction reduced", "下降 减少 下滑 降低 下跌"),
     "active": ("active", "活跃"),
     "total": ("total sum overall altogether combined", "合计 总额 总计 总共 总"),
     "share": ("share portion percentage proportion ratio", "占比 比例 份额"),
@@ -222,7 +223,7 @@ _CONCEPTS: dict[str, tuple[str, str]] = {
     "duration": ("duration period term length", "期限 时长 周期"),
     "market": ("market marketplace", "市场"),
     "refused": ("refuse refused reject rejected denied", "拒绝 被拒 驳回"),
-}  # fmt: skip
+}
 """Words of both languages that name the same thing: stem or Chinese word → concept."""
 
 
@@ -268,7 +269,7 @@ PERIODS = terms("""first second third fourth quarter month day date before new c
 第一季度 第二季度 第三季度 第四季度 上半年 下半年 本月 每月 当月 日期 当天 此前 之前 当前 现行 合计 总额""")
 """Terms of time and totals: they stand in labels, but a sentence that has only these is not about what is measured."""
 
-GENERIC = frozenset(term for term in terms(_GENERIC_WORDS) if not term.startswith("=")) | {"=vote"}
+GENERIC = frozenset(term for term in terms(_GENERIC_WORDS) if not term.startswith("=")) | {"=vote"} | PERIODS
 """Terms that any proposal may use: a sentence of nothing else says nothing about this one."""
 
 

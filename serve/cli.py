@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from proposal.brief import load_brief
 from proposal.checks import run_checks
 
-to_json = to_sarif = to_text = None
+from proposal.checks.report import to_json, to_sarif, to_text
 from proposal.draft import DraftRequest
 from proposal.errors import AgentError, ConfigError, InputError
 from proposal.evidence import load_evidence
@@ -148,9 +148,9 @@ def check(
 
     dao-agent check drafts/creator-rebate/draft.md --evidence examples/creator-rebate/evidence.yaml
     """
-    writers = {"text": to_text, "json": to_json, "sarif": to_sarif}
-    if output not in writers:
-        raise InputError(f"'{output}' is not a format", where="--format", expected=", ".join(writers))
+    formats = ("text", "json", "sarif")
+    if output not in formats:
+        raise InputError(f"'{output}' is not a format", where="--format", expected=", ".join(formats))
     text = _read_text(file)
     findings = run_checks(
         text,
@@ -159,7 +159,11 @@ def check(
         evidence=load_evidence(evidence) if evidence else None,
         brief=load_brief(brief) if brief else None,
     )
-    typer.echo(writers[output](findings, path=str(file)))
+    if output == "text":
+        typer.echo(to_text(findings, file=str(file)), nl=False)
+    else:
+        report = to_json(findings, file=str(file)) if output == "json" else to_sarif(findings, file=str(file), text=text)
+        typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     if blocks(findings):
         raise typer.Exit(3)
 
@@ -207,7 +211,7 @@ def verify(
     """
     report = verify_bundle(bundle)
     if as_json:
-        problems = [str(problem) for problem in report.problems]
+        problems = [problem.model_dump(mode="json") for problem in report.problems]
         typer.echo(json.dumps({"ok": report.ok, "root": report.root, "problems": problems}, ensure_ascii=False))
     else:
         for problem in report.problems:

@@ -102,7 +102,7 @@ def _port(settings: Settings) -> Check:
 
 def _model_environment(settings: Settings) -> Check:
     python = settings.engine_python
-    if python.resolve() == Path(sys.executable).resolve() and not importlib.util.find_spec("vllm"):
+    if python == Path(sys.executable) and not importlib.util.find_spec("vllm"):
         return Check("model environment", "note", "vLLM is not installed", "make setup-model")
     return Check("model environment", "ok", str(python))
 

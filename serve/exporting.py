@@ -17,11 +17,14 @@ from proposal.template import load_template
 
 
 def export_draft(draft: Draft, *, options: Path | None, out: Path) -> Iterator[str]:
-    """Write the files of each venue that the options name to `out/<venue>/`, Markdown always; yields one line a file.
+    """Write the files of each venue that the options name below `out`, Markdown always; yields one line a file.
 
     Raises `GateError` when a venue's limit is broken (nothing is ever cut) and `ConflictError` rather than overwrite.
     """
     template = load_template(draft.manifest.template)
+    if template.hash != draft.manifest.template_hash:
+        raise ConflictError(f"the template '{template.name}' has changed since the draft was made", where="export",
+                            fix="draft again, or use the version of this software that made the draft")  # fmt: skip
     venues = load_venue_options(options) if options else VenueOptions()
     review = Review(draft_id="unreviewed", version=1, profile=template.review, asked_at=dt.datetime.now(dt.UTC))
     exports = list(venue_exports(draft, review, template=template, options=venues))
@@ -31,9 +34,8 @@ def export_draft(draft: Draft, *, options: Path | None, out: Path) -> Iterator[s
             "; ".join(blocked), where="export", fix="shorten the text or leave the venue out; nothing was written"
         )
     for export in exports:
-        folder = out / export.venue
         for name, data in export.files.items():
-            path = folder / name
+            path = out / name
             if path.exists():
                 raise ConflictError("the file exists", where=str(path), fix="choose another --out")
             path.parent.mkdir(parents=True, exist_ok=True)

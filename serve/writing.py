@@ -1,27 +1,25 @@
 """Writing one section: ask the model under the grammar, screen its sentences, write the failing ones again, fill up.
 
-A sentence fails when a check that can judge a single sentence finds something in it, when it repeats another one, or
-when it was cut off. Failing sentences are asked for again twice at most and then left out; planned facts that are missing
-in the end are stated by the server in the plainest form.
+Failing sentences (`serve.screening`) are asked for again twice at most and then left out; planned facts that are
+missing in the end are stated by the server in the plainest form.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from proposal.checks import run_checks
 from proposal.document import parse
 from proposal.draft import Sampling
 from proposal.grammar import Style, free_grammar, guided_grammar
 from proposal.plan import Fact
 from proposal.prompt import section_messages
-from proposal.slots import MARK, SLOT, escape_slots, fill
+from proposal.slots import SLOT, escape_slots
 from proposal.template import SectionSpec
 from proposal.values import Language
 from serve.llm import ChatModel
+from serve.screening import objections
 
 if TYPE_CHECKING:
     from serve.drafting import Job
@@ -29,90 +27,11 @@ if TYPE_CHECKING:
 MAX_ROUNDS = 2
 """How often failing sentences are written again before they are left out."""
 
+RETRY_TEMPERATURE = 0.6
+"""Least temperature of a rewrite: the same prompt at a lower one would give the same sentences again."""
+
 WORDS_PER_SENTENCE = 18
 MAX_PLAIN_SENTENCES = 3
-NEAR_DUPLICATE = 0.8
-"""Jaccard similarity of word sets from which two sentences count as one (`rewards.md`, 1.4)."""
-
-SENTENCE_RULES = frozenset({
-    "EV-uncited-claim", "EV-dangling", "EV-number", "NE-loaded", "NE-certainty", "NE-pressure", "IN-instruction",
-})  # fmt: skip
-"""Findings that one sentence alone can cause and its removal cures."""
-
-_META = re.compile(
-    r"\b(?:I|you|your|my|we|our|us|paragraph|bullet|essay|blog|rewrite|sentence|prompt|the task)\b", re.I
-)
-"""Talk to or about the reader, the writer or the text itself: an assistant's habit, not a proposal's."""
-
-_LOOSE_DATE = re.compile(
-    r"\b(?:January|February|March|April|June|July|August|September|October|November|December)\b|\b(?:st|nd|rd|th)\b"
-)
-"""A month without a slot: under a grammar without digits it is half a date, and never from the evidence."""
-
-_STUCK = re.compile(r"\b([a-z]{1,16})(?:[ ,]+\1\b){2}", re.I)
-"""The same word three times in a row."""
-
-_FUNCTION_WORDS = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "to",
-        "in",
-        "and",
-        "or",
-        "for",
-        "is",
-        "are",
-        "was",
-        "be",
-        "been",
-        "has",
-        "have",
-        "will",
-        "would",
-        "may",
-        "can",
-        "by",
-        "with",
-        "on",
-        "at",
-        "from",
-        "as",
-        "that",
-        "this",
-        "these",
-        "those",
-        "it",
-        "its",
-        "their",
-        "not",
-        "no",
-        "which",
-        "who",
-        "if",
-        "than",
-        "but",
-        "because",
-        "so",
-        "any",
-        "all",
-        "each",
-        "other",
-        "more",
-        "when",
-        "while",
-        "without",
-        "into",
-        "through",
-    ]
-)
-MIN_FUNCTION_WORDS = 0.25
-"""Share of function words under which a long sentence is no English prose; ordinary prose has 0.4 to 0.5."""
-
-_CUT_OFF = re.compile(r"(?:[ ,;](?:a|an|the|of|to|in|on|at|by|for|and|or|with|that|which|from|as|is|are|be|its|their|this)"
-                      r"|[,;])\.\Z")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +112,8 @@ class SectionWriter:
     ) -> list[str]:
         """Return the sentences of one completion; the last one is dropped when the model was cut off."""
         sampling = self._sampling.model_copy(update={"seed": self._sampling.seed + tally.attempts})
+        if tally.attempts:
+            sampling = sampling.model_copy(update={"temperature": max(sampling.temperature, RETRY_TEMPERATURE)})
         completion = self._model.complete(messages, sampling=sampling, constraint=constraint, on_text=on_text)
         tally.tokens += completion.tokens
         tally.attempts += 1
@@ -211,7 +132,7 @@ class SectionWriter:
         planned = {"{{" + fact.slot + "}}" for fact in facts}
         for sentence in sentences:
             is_planned = any(slot in sentence for slot in planned)
-            if not is_planned and (repeats(sentence, seen) or is_malformed(sentence) or faults(sentence, job)):
+            if not is_planned and objections(sentence, seen, job):
                 failed.append(sentence)
                 kept.append("")
             else:
@@ -240,40 +161,6 @@ def authors_words(spec: SectionSpec, job: Job) -> list[str]:
     elif len(writers) > 1 and spec.key == writers[1] and not parts[0]:
         parts.append(brief.background)
     return [escape_slots(" ".join(part.split())) for part in parts if part.strip()]
-
-
-def is_malformed(sentence: str) -> bool:
-    """Tell whether an English sentence is cut off, stuck on a word, about itself, or no English."""
-    if _CUT_OFF.search(sentence) or _STUCK.search(sentence) or _META.search(sentence) or _LOOSE_DATE.search(sentence):
-        return True
-    words = re.findall(r"[a-z]+", SLOT.sub("", MARK.sub("", sentence)).lower())
-    return len(words) >= 8 and sum(word in _FUNCTION_WORDS for word in words) < len(words) * MIN_FUNCTION_WORDS
-
-
-def faults(sentence: str, job: Job) -> list[str]:
-    """Return the ids of the rules that one slotted sentence breaks."""
-    brief = job.request.brief
-    filled = fill(sentence, evidence=job.evidence, brief=brief, language=brief.language)
-    findings = run_checks(
-        filled.text, template=job.template, language=brief.language, evidence=job.evidence, brief=brief
-    )
-    rules = [finding.rule for finding in findings if finding.rule in SENTENCE_RULES and finding.severity != "info"]
-    return ["unknown-slot"] * len(filled.unknown) + rules
-
-
-def repeats(sentence: str, others: Iterable[str]) -> bool:
-    """Tell whether the sentence says nearly the same words as another one."""
-    words = _word_set(sentence)
-    return bool(words) and any(_jaccard(words, _word_set(other)) >= NEAR_DUPLICATE for other in others)
-
-
-def _word_set(text: str) -> frozenset[str]:
-    plain = MARK.sub("", text).lower()
-    return frozenset(re.findall(r"[a-z]{2,}|[\u4e00-\u9fa5]{2}|\{\{[^{}]{1,160}\}\}", plain))
-
-
-def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
-    return len(a & b) / len(a | b) if a and b else 0.0
 
 
 def _again(failed: Sequence[str], job: Job) -> str:

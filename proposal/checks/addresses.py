@@ -97,7 +97,8 @@ _COLUMN = re.compile(
     r"(?<![a-z])(?:to|recipient|payee|beneficiary|receiver|destination|wallet|pay to)(?![a-z])|收款|接收|受益"
 )
 _BURN = re.compile(
-    r"(?<![a-z])(?:burn|burns|burned|burnt|burning|destroy|destroyed|remove from supply|renounce[ds]?)(?![a-z])|销毁|燃烧|放弃"
+    r"(?<![a-z])(?:burn|burns|burned|burnt|burning|destroy|destroyed|remove from supply|renounce[ds]?)(?![a-z])"
+    r"|销毁|燃烧|放弃"
 )
 
 
@@ -117,9 +118,7 @@ def _is_payee(context: CheckContext, address: Address) -> bool:
     if sentence is None:
         return False
     before = context.folded[max(sentence.start, address.start - 120) : address.start]
-    to = None
-    for to in _TO.finditer(before):
-        pass
+    to = next(reversed(list(_TO.finditer(before))), None)
     if to is None or len(before) - to.end() > 60 or _NOT_A_PAYEE.search(before[to.end() :]):
         return False
     labelled = to[0] not in {"to", "into", "至", "到", "给"}
@@ -146,7 +145,8 @@ def _table_at(context: CheckContext, place: int) -> Table | None:
 
 _SYMBOL = re.compile(
     r"(?:(?<![A-Za-z0-9])\$?([A-Z][A-Za-z0-9.]{1,9})(?: token| contract| token contract| address| token address)?|"
-    r"(?i:token contract|token address|erc-?20 contract|token|代币合约|代币地址))[ ]?(?:is|at|:|=|：|为)?[ ]?[(\[`（]{0,3}\Z"
+    r"(?i:token contract|token address|erc-?20 contract|token|代币合约|代币地址))"
+    r"[ ]?(?:is|at|:|=|：|为)?[ ]?[(\[`（]{0,3}\Z"
 )
 _NOT_SYMBOLS = frozenset({"DAO", "USD", "TO", "SAFE", "EOA", "THE", "AT"})
 

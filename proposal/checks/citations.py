@@ -378,21 +378,27 @@ def _page(url: str) -> str:
 # --- age and permanence ------------------------------------------------------------------------------------------
 
 
+_SIGNAL_TITLE = re.compile(r"temp(?:erature)?[ -]?check|signal|rfc|request for comment|温度检测|信号|征求意见")
+
+
 def stale(context: CheckContext) -> Iterator[Hit]:
-    """Report cited evidence older than the DAO's window, counted back from the newest retrieval."""
-    windows = [fact.amount for fact in context.template.process if fact.kind == "max_age_days" and fact.amount]
+    """Report cited evidence older than the DAO's window, counted back from the newest retrieval.
+
+    A window for temperature checks concerns evidence that is called one; any other window concerns all evidence.
+    """
     evidence = context.evidence or {}
-    if not windows or not evidence:
+    facts = [fact for fact in context.template.process if fact.kind == "max_age_days" and fact.amount]
+    if not facts or not evidence:
         return
     newest = max(item.retrieved_at for item in evidence.values()).date()
     for identity, item in evidence.items():
+        words = fold(f"{item.title} {item.title_zh}")
+        windows = [f.amount for f in facts if f.amount and ("check" not in f.key or _SIGNAL_TITLE.search(words))]
         age = (newest - item.date).days if item.date else 0
-        if age > min(windows):
-            for citation in context.document.citations:
-                if citation.id == identity:
-                    yield Hit(citation.start, citation.end,
-                              f"{identity} is {age} days old, the DAO takes {min(windows)} at most")  # fmt: skip
-                    break
+        place = next((c for c in context.document.citations if c.id == identity), None)
+        if place is not None and windows and age > min(windows):
+            message = f"{identity} is {age} days old, the DAO takes {min(windows)} at most"
+            yield Hit(place.start, place.end, message)
 
 
 _MUTABLE = re.compile(
@@ -471,7 +477,7 @@ def _stems(text: str) -> set[str]:
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        id="EV-uncited-claim", family="evidence", severity="error", title="A figure, date or quotation without citation",
+        id="EV-uncited-claim", family="evidence", severity="error", title="A figure or quotation without citation",
         clause="Every figure, date and quotation cites evidence in its own sentence, unless the brief is its source.",
         fix="Cite the evidence that states it, as in [E3], or delete the statement.",
         check=uncited_claims, needs=("evidence",),

@@ -13,11 +13,15 @@ from typing import get_args
 from proposal.brief import ProposalType
 from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.checks.lexicons import hits
+from proposal.checks.structure import count_words
 from proposal.checks.venue import title_place
 from proposal.document import Sentence
 from proposal.findings import Severity
 from proposal.template import normal_heading
 from proposal.template_schema import Requirement
+
+MIN_STATEMENT_WORDS = 4
+"""A statement under its own heading needs no set words, but more than "none yet"."""
 
 _TYPES: dict[str, ProposalType] = {name: name for name in get_args(ProposalType)}
 
@@ -112,6 +116,16 @@ def _has_target(context: CheckContext) -> bool:
     return any(_with_amount(context, sentence) for sentence in _sentences_with(context, "TY-kpi"))
 
 
+def _has_conflicts(context: CheckContext) -> bool:
+    """Tell whether conflicts are stated: in those words, or under the heading the template has for nothing else."""
+    if _is_said(context, "TY-coi"):
+        return True
+    for section, spec in context.known_sections:
+        if "conflicts" in spec.contents() and count_words(context.document.body(section)) >= MIN_STATEMENT_WORDS:
+            return True
+    return False
+
+
 def _has_words(rule: str) -> Callable[[CheckContext], bool]:
     return lambda context: _is_said(context, rule)
 
@@ -137,8 +151,8 @@ def _requirement(
 
 _CHANGE_WORDS = ("chang", "differ", "revis", "updat", "new", "now", "instead", "adjust", "amend", "reduc", "feedback",
                  "address", "变", "改", "调整", "修订", "不同", "更新")  # fmt: skip
-_REASON_WORDS = ("because", "reject", "fail", "quorum", "concern", "objection", "against", "reason", "not pass", "defeat",
-                 "因", "否决", "未通过", "未达", "法定人数", "反对", "原因", "驳回")  # fmt: skip
+_REASON_WORDS = ("because", "reject", "fail", "quorum", "concern", "objection", "against", "reason", "not pass",
+                 "defeat", "因", "否决", "未通过", "未达", "法定人数", "反对", "原因", "驳回")  # fmt: skip
 
 
 def resubmission(context: CheckContext) -> Iterator[Hit]:
@@ -217,7 +231,7 @@ RULES: tuple[Rule, ...] = (
     _rule("TY-coi", "No statement on conflicts of interest",
           "A proposal states the conflicts of interest of its authors, even if there are none.",
           "State the conflicts of interest, or that there are none.",
-          _requirement("conflicts", _has_words("TY-coi"), "the authors' conflicts of interest, even if none")),
+          _requirement("conflicts", _has_conflicts, "the authors' conflicts of interest, even if none")),
     _rule("TY-constitutional-compat", "Compatibility with existing rules is missing",
           "A proposal that changes rules names the rules that it replaces or keeps to.",
           "Name the rule that this one replaces, or say that it fits the existing ones.",

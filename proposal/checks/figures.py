@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.checks.phrases import fold
@@ -18,8 +19,8 @@ from proposal.matching import states
 from proposal.values import format_number
 
 _TOTAL = re.compile(
-    r"(?:grand |overall |sub-?)?(?:total|sum)(?: (?:amount|cost|costs|budget|request|requested|ask|funding|spend|expenses|"
-    r"expenditure|payout|payment|allocation|usd|usdc|dai|eth))?|overall cost|"
+    r"(?:grand |overall |sub-?)?(?:total|sum)(?: (?:amount|cost|costs|budget|request|requested|ask|funding|spend|"
+    r"expenses|expenditure|payout|payment|allocation|usd|usdc|dai|eth))?|overall cost|"
     r"合计|总计|共计|总额|总预算|预算总额|小计|总金额|总费用"
 )
 _SUBTOTAL = re.compile(r"sub-?total|小计")
@@ -198,7 +199,8 @@ _ASK = re.compile(
     r"amount requested|funding request|budget request|grant amount|grant request|overall cost|overall budget|"
     r"requested budget|requested funding)"
     r"(?: (?:of|is|at|to|will be|amounts to|comes to|for this proposal is))?[ :=|*_-]{1,8}(?:usd )?[$€]?(?=[0-9])"
-    r"|(?:总预算|预算总额|申请总额|申请金额|总成本|总费用|资金总额|拨款总额|申请资金)(?:为|是|共|共计|合计|达)?[ :：=|*_]{0,6}[$¥]?(?=[0-9])"
+    r"|(?:总预算|预算总额|申请总额|申请金额|总成本|总费用|资金总额|拨款总额|申请资金)"
+    r"(?:为|是|共|共计|合计|达)?[ :：=|*_]{0,6}[$¥]?(?=[0-9])"
 )
 _NARROWED = re.compile(
     r"[ *_|]{0,3}(?:per|each|a|/|every|for (?:q|the first|phase|year|month|option)|monthly|annually|annual|每)"
@@ -233,7 +235,7 @@ def _one_ask(context: CheckContext) -> Iterator[Hit]:
 def _words_and_digits(context: CheckContext) -> Iterator[Hit]:
     """Report “thirty (45) days” and its like: two printings of one figure that differ."""
     amounts = context.document.amounts
-    for first, second in zip(amounts, amounts[1:], strict=False):
+    for first, second in pairwise(amounts):
         if (first.kind == "word") == (second.kind == "word") or "ordinal" in {first.kind, second.kind}:
             continue
         between = context.text[first.end : second.start]
@@ -263,8 +265,8 @@ def _brief_labels(context: CheckContext) -> Iterator[Hit]:
 
 _PAYMENT = re.compile(
     r"(?<![a-z])(?:transfer|send|pay|grant|allocate|disburse|distribute|mint|stream|budget of|request of|requests|"
-    r"payment of|allocation of|grant of|transfer of|sum of)(?: (?:of|a|the|up to|exactly|at most|about|total|additional|an))"
-    r"{0,3} (?=[0-9])|(?:拨付|支付|转账|申请|发放|预算为|转出|拨款)(?:约|共|共计|总计|不超过|至多)?[ ]?(?=[0-9])"
+    r"payment of|allocation of|grant of|transfer of|sum of)(?: (?:of|a|the|up to|exactly|at most|about|total|"
+    r"additional|an)){0,3} (?=[0-9])|(?:拨付|支付|转账|申请|发放|预算为|转出|拨款)(?:约|共|共计|总计|不超过|至多)?[ ]?(?=[0-9])"
 )
 
 
@@ -285,7 +287,7 @@ _EQUALS = re.compile(r"[ ]{0,2}(?:[(（=/,]|or|i\.e\.|that is|即|或)[ ]{0,2}(?
 def percent_and_bps(context: CheckContext) -> Iterator[Hit]:
     """Report a percentage and its basis points, side by side, that are not the same share."""
     amounts = context.document.amounts
-    for first, second in zip(amounts, amounts[1:], strict=False):
+    for first, second in pairwise(amounts):
         if {first.unit, second.unit} != {"%", "bps"} or "word" in {first.kind, second.kind}:
             continue
         between, after = context.text[first.end : second.start], context.text[second.end : second.end + 1]
@@ -294,12 +296,13 @@ def percent_and_bps(context: CheckContext) -> Iterator[Hit]:
             continue
         percent, points = (first, second) if first.unit == "%" else (second, first)
         if abs(percent.value * 100 - points.value) > percent.tolerance * 100 + points.tolerance - Decimal("0.5"):
-            yield Hit(first.start, second.end, f"{percent.text} are {format_number((percent.value * 100).normalize())} bps, "
-                                               f"not {points.text}")  # fmt: skip
+            right = format_number((percent.value * 100).normalize())
+            yield Hit(first.start, second.end, f"{percent.text} are {right} bps, not {points.text}")
 
 
 _OF_WHOLE = re.compile(
-    r"turnout|quorum|of (?:the )?(?:total |circulating )?(?:supply|votes|voting power)|参与率|投票率|法定人数|赞成率|支持率"
+    r"turnout|quorum|of (?:the )?(?:total |circulating )?(?:supply|votes|voting power)"
+    r"|参与率|投票率|法定人数|赞成率|支持率"
 )
 
 
@@ -315,7 +318,10 @@ def shares(context: CheckContext) -> Iterator[Hit]:
 
 
 _ASK_NAMES = ("budget_total", "budget", "ask", "amount", "requested", "grant", "total")
-_TREASURY = re.compile(r"treasury|balance|reserve|holdings|国库|金库|余额|储备")
+_TREASURY = re.compile(
+    r"balance|holdings|treasury[ _](?:total|size|value|assets|funds)|(?:assets|funds) (?:in|of) the treasury|"
+    r"reserves?(?![a-z])|余额|储备|(?:国库|金库)(?:总额|资产|规模)"
+)
 
 
 def balance(context: CheckContext) -> Iterator[Hit]:
@@ -337,16 +343,20 @@ def balance(context: CheckContext) -> Iterator[Hit]:
 
 _RANGE = re.compile(r"[ ,]{0,3}(?:to|until|till|through|–|—|-|~|至|到)[ ]{0,2}(?:the )?")
 _AND = re.compile(r"[ ]?(?:and|和|与)[ ]?")
-_START = re.compile(r"(?:start(?:s|ing)?|begin(?:s|ning)?|open(?:s|ing)?|commence(?:s|ment)?)(?: date| day| time| on)?[ :|*_]{0,6}"
-                    r"|(?:开始|起始|启动)(?:日期|时间)?[ :：|*_]{0,6}")  # fmt: skip
-_END = re.compile(r"(?:end(?:s|ing)?|clos(?:es|ing)|finish(?:es)?|expir(?:es|y|ation))(?: date| day| time| on)?[ :|*_]{0,6}"
-                  r"|(?:结束|截止|终止)(?:日期|时间)?[ :：|*_]{0,6}")  # fmt: skip
+_START = re.compile(
+    r"(?:start(?:s|ing)?|begin(?:s|ning)?|open(?:s|ing)?|commence(?:s|ment)?)(?: date| day| time| on)?[ :|*_]{0,6}"
+    r"|(?:开始|起始|启动)(?:日期|时间)?[ :：|*_]{0,6}"
+)
+_END = re.compile(
+    r"(?:end(?:s|ing)?|clos(?:es|ing)|finish(?:es)?|expir(?:es|y|ation))(?: date| day| time| on)?[ :|*_]{0,6}"
+    r"|(?:结束|截止|终止)(?:日期|时间)?[ :：|*_]{0,6}"
+)
 
 
 def date_order(context: CheckContext) -> Iterator[Hit]:
     """Report periods that end before they begin."""
     dates = [date for date in context.document.dates if date.date is not None and date.precision == "day"]
-    for first, second in zip(dates, dates[1:], strict=False):
+    for first, second in pairwise(dates):
         between = context.folded[first.end : second.start]
         before = context.folded[max(0, first.start - 10) : first.start]
         ranged = _RANGE.fullmatch(between) or (_AND.fullmatch(between) and re.search(r"between|介于|在", before))

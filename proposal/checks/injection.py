@@ -46,8 +46,8 @@ def _in_evidence(context: CheckContext) -> Iterator[Hit]:
 
 
 _RESTS_ON = re.compile(
-    r"(?<![a-z])(?:see|refer to|available (?:at|in|here)|found (?:at|in|here)|described (?:at|in|here)|defined (?:at|in)|"
-    r"specified (?:at|in)|set out in|listed (?:at|in)|details|full|breakdown|according to|as per|per|spreadsheet|sheet)"
+    r"(?<![a-z])(?:see|refer to|available (?:at|in|here)|found (?:at|in|here)|described (?:at|in|here)|"
+    r"defined (?:at|in)|specified (?:at|in)|set out in|listed (?:at|in)|details|full|breakdown|according to|as per|per|spreadsheet|sheet)"
     r"(?![a-z])|详见|参见|见|载于|列于|依据|根据"
 )
 _MUTABLE = re.compile(

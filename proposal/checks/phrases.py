@@ -1,8 +1,9 @@
 """A small phrase language and an index that finds thousands of phrases in one pass over a text.
 
 Lexicons and a DAO's forbidden clauses are written by people who do not write regular expressions, so they write
-phrases: words in order, `a|b` for one of several words, `*` for a short gap. The text is tokenised once and each
-word looks up only the phrases that begin with it: cost grows with the text, not with the lexicon.
+phrases: words in order, `a|b` for one of several words, `a_b` for two words in the place of one, `*` for a short gap.
+The text is tokenised once and each pair of words looks up only the phrases that begin with it: cost grows with the
+text, not with the lexicon.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 
 _UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -68,6 +70,10 @@ class _Entry:
     exceptions: tuple[re.Pattern[str], ...]
 
 
+_ANY = ""
+"""Stands in the index for a second word that may be anything."""
+
+
 class PhraseBook:
     """An index of phrases; `find` reports every one that stands in a folded text."""
 
@@ -75,18 +81,19 @@ class PhraseBook:
         self.phrases = tuple(phrases)
 
     @cached_property
-    def _by_first(self) -> dict[str, list[_Entry]]:
-        index: dict[str, list[_Entry]] = {}
+    def _by_words(self) -> dict[str, dict[str, list[_Entry]]]:
+        """Index the phrases by their first word (or Chinese character), and under it by their second."""
+        index: dict[str, dict[str, list[_Entry]]] = {}
         for phrase in self.phrases:
             exceptions = tuple(_compile(text) for text in phrase.unless)
             entry = _Entry(phrase, _compile(phrase.text), exceptions)
-            for key in _first_keys(phrase.text):
-                index.setdefault(key, []).append(entry)
+            for first, second in dict.fromkeys(_beginnings(phrase.text)):
+                index.setdefault(first, {}).setdefault(second, []).append(entry)
         return index
 
     @cached_property
     def _han_first(self) -> re.Pattern[str] | None:
-        keys = sorted(key for key in self._by_first if _HAN.match(key))
+        keys = sorted(key for key in self._by_words if _HAN.match(key))
         return re.compile("[" + "".join(keys) + "]") if keys else None
 
     def find(self, folded: str) -> list[PhraseHit]:
@@ -103,13 +110,17 @@ class PhraseBook:
         return sorted(best.values(), key=lambda hit: (hit.start, hit.end))
 
     def _candidates(self, folded: str) -> Iterator[tuple[_Entry, int]]:
-        index = self._by_first
-        for word in _WORD.finditer(folded):
-            for entry in index.get(word.group(), ()):
-                yield entry, word.start()
+        index = self._by_words
+        words = list(_WORD.finditer(folded))
+        following = [word.group() for word in words[1:]]
+        for word, second in zip_longest(words, following, fillvalue=_ANY):
+            seconds = index.get(word.group())
+            if seconds is not None:
+                for entry in (*seconds.get(_ANY, ()), *(seconds.get(second, ()) if second else ())):
+                    yield entry, word.start()
         if self._han_first is not None and not folded.isascii():
             for character in self._han_first.finditer(folded):
-                for entry in index[character.group()]:
+                for entry in index[character.group()].get(_ANY, ()):
                     yield entry, character.start()
 
 
@@ -123,14 +134,25 @@ def _excepted(entry: _Entry, folded: str, start: int, end: int) -> bool:
     )
 
 
-def _tokens(phrase: str) -> list[list[str]]:
-    """Split a phrase into places, each a list of alternatives; a hyphen joins words like a space."""
-    spaced = re.sub(r"(?<=[a-z0-9])-(?=[a-z0-9])", " ", fold(phrase))
-    return [token.split("|") for token in spaced.split()]
+def _places(phrase: str) -> list[list[list[str]]]:
+    """Split a phrase into places, each a list of alternatives, each a list of words."""
+    return [[re.split(r"[_-]", word) for word in place.split("|")] for place in fold(phrase).split()]
 
 
-def _first_keys(phrase: str) -> list[str]:
-    return [word[0] if has_han(word) else word for word in _tokens(phrase)[0]]
+def _beginnings(phrase: str) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of words a phrase can begin with; the second is `_ANY` where a gap or nothing follows."""
+    first, *rest = _places(phrase)
+    seconds = [_ANY]
+    if rest and rest[0] != [["*"]] and not has_han(phrase):
+        seconds = [words[0] for words in rest[0]]
+    for words in first:
+        if has_han(words[0]):
+            yield words[0][0], _ANY
+        elif len(words) > 1:
+            yield words[0], words[1]
+        else:
+            for second in seconds:
+                yield words[0], second
 
 
 def _compile(phrase: str) -> re.Pattern[str]:
@@ -141,17 +163,18 @@ def _compile(phrase: str) -> re.Pattern[str]:
     >>> bool(_compile("必将 上涨|暴涨").match("必将暴涨"))
     True
     """
+    places = _places(phrase)
     if has_han(phrase):
-        return re.compile("".join(_HAN_GAP if place == ["*"] else _alternatives(place) for place in _tokens(phrase)))
+        return re.compile("".join(_HAN_GAP if place == [["*"]] else _alternatives(place, "") for place in places))
     pattern, glue = "", ""
-    for place in _tokens(phrase):
-        pattern += glue + (_GAP if place == ["*"] else _alternatives(place))
-        glue = "" if place == ["*"] else _JOIN
+    for place in places:
+        pattern += glue + (_GAP if place == [["*"]] else _alternatives(place, _JOIN))
+        glue = "" if place == [["*"]] else _JOIN
     return re.compile(r"(?<![a-z0-9])" + pattern + r"(?![a-z0-9])")
 
 
-def _alternatives(place: Sequence[str]) -> str:
-    words = sorted((re.escape(word) for word in place), key=len, reverse=True)
+def _alternatives(place: Sequence[Sequence[str]], join: str) -> str:
+    words = [join.join(map(re.escape, parts)) for parts in sorted(place, key=lambda parts: -len("".join(parts)))]
     return words[0] if len(words) == 1 else "(?:" + "|".join(words) + ")"
 
 

@@ -111,11 +111,23 @@ def wrong_track(context: CheckContext) -> Iterator[Hit]:
 # --- bundles -----------------------------------------------------------------------------------------------------
 
 _SUBJECTS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("a payment", re.compile(r"(?<![a-z])(?:transfers?|pays?|disburses?|grants?|streams?|sends?) (?:[^.\n]{0,20} )?[$]?[0-9]|(?:拨付|支付|发放|转账)[^。\n]{0,6}[0-9]")),
-    ("a contract upgrade", re.compile(r"(?<![a-z])(?:upgrade|upgrades|upgrading|redeploy|deploy a new|new implementation|migrate) (?:[^.\n]{0,20} )?(?:contract|contracts|implementation|proxy)|升级[^。\n]{0,6}合约")),
-    ("a change of governance rules", re.compile(r"(?<![a-z])(?:change|changes|lower|reduce|raise|increase|set|amend)s? (?:the )?(?:[^.\n]{0,15} )?(?:quorum|voting period|voting delay|timelock|proposal threshold|constitution)|(?:修改|降低|提高|调整)[^。\n]{0,6}(?:法定人数|投票期|提案门槛|章程)")),
-    ("a role or owner", re.compile(r"(?<![a-z])(?:appoint|elect|remove|replace|grant|revoke)s? (?:[^.\n]{0,25} )?(?:as (?:a )?(?:member|steward|signer|director)|role|ownership|signers?|stewards?|council)(?![a-z])|(?:任命|选举|罢免|更换)[^。\n]{0,8}(?:委员|成员|签署人|理事)")),
-    ("the issue of tokens", re.compile(r"(?<![a-z])(?:mint|mints|issue new|increase the (?:max(?:imum)? )?supply|emission(?:s)? (?:rate|schedule))(?![a-z])|增发|铸造")),
+    ("a payment", re.compile(
+        r"(?<![a-z])(?:transfers?|pays?|disburses?|grants?|streams?|sends?) (?:[^.\n]{0,20} )?[$]?[0-9]|"
+        r"(?:拨付|支付|发放|转账)[^。\n]{0,6}[0-9]")),
+    ("a contract upgrade", re.compile(
+        r"(?<![a-z])(?:upgrade|upgrades|upgrading|redeploy|deploy a new|new implementation|migrate) "
+        r"(?:[^.\n]{0,20} )?(?:contract|contracts|implementation|proxy)|升级[^。\n]{0,6}合约")),
+    ("a change of governance rules", re.compile(
+        r"(?<![a-z])(?:change|changes|lower|reduce|raise|increase|set|amend)s? (?:the )?(?:[^.\n]{0,15} )?"
+        r"(?:quorum|voting period|voting delay|timelock|proposal threshold|constitution)|"
+        r"(?:修改|降低|提高|调整)[^。\n]{0,6}(?:法定人数|投票期|提案门槛|章程)")),
+    ("a role or owner", re.compile(
+        r"(?<![a-z])(?:appoint|elect|remove|replace|grant|revoke)s? (?:[^.\n]{0,25} )?"
+        r"(?:as (?:a )?(?:member|steward|signer|director)|role|ownership|signers?|stewards?|council)(?![a-z])|"
+        r"(?:任命|选举|罢免|更换)[^。\n]{0,8}(?:委员|成员|签署人|理事)")),
+    ("the issue of tokens", re.compile(
+        r"(?<![a-z])(?:mint|mints|issue new|increase the (?:max(?:imum)? )?supply|emissions? (?:rate|schedule))(?![a-z])"
+        r"|增发|铸造")),
 )  # fmt: skip
 
 
@@ -220,9 +232,14 @@ def _is_iban(account: str) -> bool:
 
 _SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("a private key", re.compile(r"-----BEGIN (?:[A-Z]{1,12} ){0,3}PRIVATE KEY-----")),
-    ("a private key", re.compile(r"(?i:private key|secret key|私钥)[^A-Za-z0-9\n]{1,6}(?:is |= ?)?[`\"']{0,2}(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])")),
-    ("a seed phrase", re.compile(r"(?i:seed phrase|mnemonic|recovery phrase|助记词)(?: is| are|：|:|=|是|为)[ `\"'*]{0,4}(?:[a-z]{3,8}[ ]{1,2}){11,23}[a-z]{3,8}(?![a-z])")),
-    ("an access key", re.compile(r"(?<![A-Za-z0-9])(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,60}|sk-[A-Za-z0-9_-]{20,80}|xox[abprs]-[A-Za-z0-9-]{20,80}|glpat-[A-Za-z0-9_-]{20,40}|hf_[A-Za-z0-9]{30,40})(?![A-Za-z0-9])")),
+    ("a private key", re.compile(
+        r"(?i:private key|secret key|私钥)(?: is| =)?[^A-Za-z0-9\n]{1,6}(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])")),
+    ("a seed phrase", re.compile(
+        r"(?i:seed phrase|mnemonic|recovery phrase|助记词)(?: is| are)?(?:：|:|=|是|为| )[ `\"'*]{0,4}"
+        r"(?:[a-z]{3,8}[ ]{1,2}){11,23}[a-z]{3,8}(?![a-z])")),
+    ("an access key", re.compile(
+        r"(?<![A-Za-z0-9])(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,60}|sk-[A-Za-z0-9_-]{20,80}|"
+        r"xox[abprs]-[A-Za-z0-9-]{20,80}|glpat-[A-Za-z0-9_-]{20,40}|hf_[A-Za-z0-9]{30,40})(?![A-Za-z0-9])")),
 )  # fmt: skip
 
 

@@ -186,11 +186,11 @@ def section_length(context: CheckContext) -> Iterator[Hit]:
         least, most = spec.min_words, spec.max_words
         words = count_words(_prose(context, section))
         if THIN_WORDS <= words < least // 2:
-            yield Hit(section.start, section.body_start,
-                      f"“{_plain_title(section)}” has {words} words, the template asks for {least} to {most}")  # fmt: skip
+            message = f"“{_plain_title(section)}” has {words} words, the template asks for {least} to {most}"
+            yield Hit(section.start, section.body_start, message)
         elif words > most * 2:
-            yield Hit(section.start, section.body_start,
-                      f"“{_plain_title(section)}” has {words} words, the template asks for at most {most}")  # fmt: skip
+            message = f"“{_plain_title(section)}” has {words} words, the template asks for at most {most}"
+            yield Hit(section.start, section.body_start, message)
 
 
 def _prose(context: CheckContext, section: Section) -> str:
@@ -322,14 +322,16 @@ _PLACEHOLDERS: tuple[tuple[str, re.Pattern[str]], ...] = (
         r"(?<![A-Za-z0-9_#/.-])(?:TODO|TBD|TBA|TBC|FIXME|[Tt]bd|XXX{1,8})(?![A-Za-z0-9_/-]|\.[A-Za-z0-9])")),
     ("filler text", re.compile(r"(?i:(?<![a-z])lorem[ \t\r\n]{1,3}ipsum(?![a-z]))")),
     ("a gap that was marked as missing", re.compile(r"\[(?:needs|待补充|待填写)[:：][^\]\n]{0,200}\]")),
-    ("a gap to fill", re.compile(r"[\[【<《（(](?:待补充|待填写|待定|待确认|此处填写|请填写|在此填写)[^\]】>》）)\n]{0,40}[\]】>》）)]")),
+    ("a gap to fill", re.compile(r"[\[【<《（(](?:待补充|待填写|待定|待确认|此处填写|请填写|在此填写)"
+        r"[^\]】>》）)\n]{0,40}[\]】>》）)]")),
     ("a gap to fill", re.compile(r"(?:待补充|待填写|此处填写|请在此填写)")),
     ("a gap to fill", re.compile(
         r"\[(?i:insert|your|add|enter|fill in|specify)(?:[ \t][^\]\[\n]{1,80})?\](?![(\[:])")),
     ("a gap to fill", re.compile(r"\[(?i:" + "|".join(_FILLER) + r")\](?![(\[:])")),
     ("a blank line to fill", re.compile(r"(?<![_A-Za-z0-9`])_{4,80}(?![_A-Za-z0-9`])")),
     ("a figure to fill in", re.compile(
-        r"(?<![A-Za-z0-9.])(?:[$€£]X{1,12}(?:,X{3}){0,4}|X{1,3}(?:,X{3}){1,4}|X{2,4}(?:\.X{1,4})?[ ]?%|X\.X{1,4}[ ]?%)(?![A-Za-z0-9%])")),
+        r"(?<![A-Za-z0-9.])(?:[$€£]X{1,12}(?:,X{3}){0,4}|"
+        r"X{1,3}(?:,X{3}){1,4}|X{2,4}(?:\.X{1,4})?[ ]?%|X\.X{1,4}[ ]?%)(?![A-Za-z0-9%])")),
     ("a gap to fill", re.compile(r"(?<!\?)\?{3,12}(?!\?)")),
 )  # fmt: skip
 _ANGLE = re.compile(r"(?<![A-Za-z0-9=<(\\])<([A-Za-z\u3400-\u9fff][^<>=\n@/`]{1,120})>(?![A-Za-z0-9>(])")

@@ -34,8 +34,9 @@ def _wording(context: CheckContext, rule: str) -> Iterator[Hit]:
 
 
 _MECHANISM = re.compile(
-    r"front-?run|arbitrag|attack|exploit|manipulat|sandwich|adversar|malicious|extract|at the expense|toxic|liquidat|"
-    r"(?<![a-z])(?:mev|jit|bots?|prevent|avoid|traders? (?:who|that|could|can|had))(?![a-z])|抢跑|套利|攻击|利用漏洞|操纵|清算"
+    r"front-?run|arbitrag|attack|exploit|manipulat|sandwich|adversar|malicious|extract|at the expense|toxic|"
+    r"(?<![a-z])(?:mev|jit|bots?|prevent|avoid|traders? (?:who|that|could|can|had))(?![a-z])"
+    r"|抢跑|套利|攻击|利用漏洞|操纵"
 )
 
 
@@ -101,8 +102,8 @@ def title_verdict(context: CheckContext) -> Iterator[Hit]:
             if group.severity == "info" or (hit.start, hit.end) in seen:
                 continue
             seen.add((hit.start, hit.end))
-            yield Hit(offset + hit.start, offset + hit.end, f"the title has {group.says}: “{title[hit.start : hit.end]}”",
-                      group.severity)  # fmt: skip
+            message = f"the title has {group.says}: “{title[hit.start : hit.end]}”"
+            yield Hit(offset + hit.start, offset + hit.end, message, group.severity)
     if title.rstrip().endswith(("!", "！")):
         yield Hit(start, end, "the title ends in an exclamation mark", "warning")
 

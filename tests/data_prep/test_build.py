@@ -31,42 +31,45 @@ def cut_of(tmp_path: Path, *sources: Path) -> Path:
     return build(sources or (EXAMPLES,), out=tmp_path / "cuts", name="examples", now=NOW)
 
 
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cut of the examples; the tests only read it."""
+    return cut_of(tmp_path_factory.mktemp("cut"))
+
+
 def lines(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_the_examples_give_rows_of_every_method_and_lose_none(tmp_path: Path) -> None:
-    folder = cut_of(tmp_path)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert lines(folder / "dropped.jsonl") == []
+def test_the_examples_give_rows_of_every_method_and_lose_none(cut: Path) -> None:
+    manifest = json.loads((cut / "manifest.json").read_text(encoding="utf-8"))
+    assert lines(cut / "dropped.jsonl") == []
     assert manifest["rows"]["sft"] == manifest["rows"]["grpo"] >= 15
     assert manifest["rows"]["dpo"] >= 40
 
 
 @pytest.mark.parametrize("method", ROW_OF)
-def test_every_line_is_a_row_of_its_method(tmp_path: Path, method: str) -> None:
-    for data in lines(cut_of(tmp_path) / f"{method}.jsonl"):
+def test_every_line_is_a_row_of_its_method(cut: Path, method: str) -> None:
+    for data in lines(cut / f"{method}.jsonl"):
         ROW_OF[method].model_validate(data)
 
 
-def test_the_manifest_counts_and_hashes_what_is_in_the_folder(tmp_path: Path) -> None:
-    folder = cut_of(tmp_path)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+def test_the_manifest_counts_and_hashes_what_is_in_the_folder(cut: Path) -> None:
+    manifest = json.loads((cut / "manifest.json").read_text(encoding="utf-8"))
     for file, sha256 in manifest["files"].items():
-        assert file_hash(folder / file) == sha256
+        assert file_hash(cut / file) == sha256
     for method, count in manifest["rows"].items():
-        assert len(lines(folder / f"{method}.jsonl")) == count
+        assert len(lines(cut / f"{method}.jsonl")) == count
     brief = EXAMPLES / "creator-rebate" / "brief.yaml"
     assert manifest["inputs"]["examples/creator-rebate/brief.yaml"] == file_hash(brief)
     longest = manifest["longest"]["sft"]
     assert longest[0]["characters"] == max(item["characters"] for item in longest)
 
 
-def test_the_same_inputs_give_the_same_folder_and_bytes(tmp_path: Path) -> None:
-    first = cut_of(tmp_path)
-    before = {path.name: path.read_bytes() for path in first.iterdir()}
+def test_the_same_inputs_give_the_same_folder_and_bytes(cut: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in cut.iterdir()}
     again = build((EXAMPLES,), out=tmp_path / "other", name="examples", now=NOW + dt.timedelta(days=1))
-    assert again.name == first.name
+    assert again.name == cut.name
     assert {p.name: p.read_bytes() for p in again.iterdir() if p.name != "manifest.json"} == {
         name: content for name, content in before.items() if name != "manifest.json"
     }
@@ -152,13 +155,13 @@ def test_the_command_ends_with_usage_for_a_wrong_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()))
-def test_what_the_references_teach_passes_our_own_checks(name: str, tmp_path: Path) -> None:
+def test_what_the_references_teach_passes_our_own_checks(name: str, cut: Path) -> None:
     """A reference that our checks complain about would teach what the committee then refuses."""
     brief = load_brief(EXAMPLES / name / "brief.yaml")
     evidence = load_evidence(EXAMPLES / name / "evidence.yaml")
     template = load_template(brief.template)
     found = []
-    for row in lines(cut_of(tmp_path) / "sft.jsonl"):
+    for row in lines(cut / "sft.jsonl"):
         if row["dao_source"] != f"examples/{name}":
             continue
         slotted = row["messages"][-1]["content"]

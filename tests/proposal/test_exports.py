@@ -34,7 +34,6 @@ from proposal.exports.actions import base_units, checksum, load_actions
 from proposal.exports.governor import ARGUMENTS, description_of, proposal_id
 from proposal.exports.result import length_of
 from proposal.exports.snapshot import DOMAIN, TYPES_SHA256, types
-from proposal.template import load_template
 from tests.proposal.builders import TEXT, a_brief, a_draft, a_review, a_template
 
 CASES = Path(__file__).resolve().parents[1] / "cases" / "exports"
@@ -215,7 +214,7 @@ def test_no_export_ever_shortens_a_text(tail):
 def snapshot(draft=None, review=None, **options):
     draft, review = (draft, review) if draft else english()
     base = {"space": "example.eth"}
-    return to_snapshot(draft, review, template=load_template("generic"),
+    return to_snapshot(draft, review, template=a_template(),
                        options=SnapshotOptions.model_validate({**base, **options}))  # fmt: skip
 
 
@@ -331,7 +330,7 @@ def test_the_record_of_the_space_gives_the_time_rule_and_notes():
 
 def governor(draft=None, review=None, **options):
     draft, review = (draft, review) if draft else english()
-    return to_governor(draft, review, template=load_template("generic"),
+    return to_governor(draft, review, template=a_template(),
                        options=GovernorOptions.model_validate(options))  # fmt: skip
 
 
@@ -526,7 +525,7 @@ def test_anticapture_gets_quoted_human_figures_and_no_decimals_or_value():
     function = {"type": "custom", "contract": SAFE, "function": "set(uint256,bool)",
                 "abi": [{"type": "function", "name": "set"}], "args": ["5", True]}  # fmt: skip
     options = AnticaptureOptions(actions=(*ACTIONS, function))
-    export = to_anticapture(draft, review, template=load_template("generic"), options=options)
+    export = to_anticapture(draft, review, template=a_template(), options=options)
     document = json.loads(export.files["anticapture/import.json"])
     assert set(document) == {"title", "discussionUrl", "body", "actions"}
     assert document["actions"][0] == {
@@ -542,7 +541,7 @@ def test_anticapture_gets_quoted_human_figures_and_no_decimals_or_value():
 
 def test_anticapture_warns_near_its_limit_and_blocks_beyond():
     near, over = a_draft(TEXT + "x" * 95_000), a_draft(TEXT + "x" * 100_000)
-    template, options = load_template("generic"), AnticaptureOptions()
+    template, options = a_template(), AnticaptureOptions()
     exports = [to_anticapture(draft, a_review(draft), template=template, options=options)
                for draft in (near, over)]  # fmt: skip
     assert [export.blocked for export in exports] == [False, True]
@@ -552,7 +551,7 @@ def test_anticapture_warns_near_its_limit_and_blocks_beyond():
 def test_anticapture_wants_the_abi_of_a_named_function():
     draft, review = english()
     action = {"type": "custom", "contract": SAFE, "function": "pause()"}
-    export = to_anticapture(draft, review, template=load_template("generic"),
+    export = to_anticapture(draft, review, template=a_template(),
                             options=AnticaptureOptions(actions=(action,)))  # fmt: skip
     assert problems_of(export) == ["action 1: pause() needs its 'abi', or give 'calldata'"]
 
@@ -560,7 +559,7 @@ def test_anticapture_wants_the_abi_of_a_named_function():
 def discourse(draft=None, review=None, **options):
     draft, review = (draft, review) if draft else english()
     base = {"forum": "https://forum.example.org"}
-    return to_discourse(draft, review, template=load_template("generic"),
+    return to_discourse(draft, review, template=a_template(),
                         options=DiscourseOptions.model_validate({**base, **options}))  # fmt: skip
 
 

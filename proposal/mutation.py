@@ -1,0 +1,96 @@
+"""The mutation engine: plants one violation at a time into a clean proposal and says where.
+
+One asset serves three uses: it measures whether each rule finds what it is for, it makes pairs of a good and a worse
+text for training, and it tests rewards. So a mutation is small, plausible, and the same for the same seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+
+import yaml
+
+from proposal import planting, planting_evidence
+from proposal.brief import Brief
+from proposal.checks import language_of
+from proposal.checks.framework import CheckContext
+from proposal.document import parse
+from proposal.evidence import EvidenceSet
+from proposal.planting import Planted
+from proposal.template import Template
+from proposal.values import Language
+
+PHRASES_FILE = Path(__file__).with_suffix(".yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """One planted violation: `rule` should find it at `start:end` of `text`.
+
+    `evidence` and `brief` are set when the violation lies in them (a changed excerpt, an older source), and None when
+    they are as they were.
+    """
+
+    kind: str
+    rule: str
+    text: str
+    start: int
+    end: int
+    note: str
+    evidence: EvidenceSet | None = None
+    brief: Brief | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planter:
+    """One kind of violation; `plant` returns None where the text has no place for it."""
+
+    kind: str
+    rule: str
+    plant: Callable[[CheckContext, Random], Planted | None]
+
+
+def mutations(
+    text: str,
+    *,
+    template: Template,
+    evidence: EvidenceSet | None = None,
+    brief: Brief | None = None,
+    seed: int = 0,
+    kinds: Collection[str] | None = None,
+) -> Iterator[Mutation]:
+    """Yield one mutation of each kind that the text has a place for; the same seed gives the same mutations.
+
+    `kinds` limits them to some kinds (`mutation_kinds()` lists all).
+    """
+    language: Language = brief.language if brief else language_of(text)
+    context = CheckContext(document=parse(text), template=template, language=language, evidence=evidence, brief=brief)
+    for planter in planters():
+        if kinds is not None and planter.kind not in kinds:
+            continue
+        planted = planter.plant(context, Random(f"{seed}:{planter.kind}"))
+        if planted is not None:
+            yield Mutation(kind=planter.kind, rule=planter.rule, **planted.fields())
+
+
+def mutation_kinds() -> tuple[str, ...]:
+    """Return the names of all kinds of mutation."""
+    return tuple(planter.kind for planter in planters())
+
+
+@lru_cache(maxsize=1)
+def planters() -> tuple[Planter, ...]:
+    """Return every planter: those that insert a sentence of the phrase file, and those that change what is there."""
+    sentences = yaml.safe_load(PHRASES_FILE.read_text(encoding="utf-8"))
+    inserting = [
+        Planter(entry["kind"], entry["rule"], planting.inserting({"en": entry["en"], "zh": entry["zh"]}))
+        for entry in sentences
+    ]
+    changing = [
+        Planter(kind, rule, plant) for kind, rule, plant in (*planting.CHANGES, *planting_evidence.CHANGES)
+    ]
+    return (*inserting, *changing)

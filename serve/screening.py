@@ -1,0 +1,117 @@
+"""Screening: which sentences of a model may stand in a draft, judged one by one before the whole text is checked.
+
+A sentence is refused when a check that can judge one sentence finds something in it, when it repeats another one, names
+something that neither brief nor evidence names, or is no sentence at all (cut off, stuck, addressed to the reader).
+Refusing a good sentence costs a rewrite; keeping a bad one costs the committee's trust.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from proposal.checks import run_checks
+from proposal.slots import MARK, SLOT, fill
+
+if TYPE_CHECKING:
+    from serve.drafting import Job
+
+SENTENCE_RULES = frozenset(
+    {"EV-uncited-claim", "EV-dangling", "EV-number", "NE-loaded", "NE-certainty", "NE-pressure", "IN-instruction"}
+)
+"""Findings that one sentence alone can cause and its removal cures."""
+
+NEAR_DUPLICATE = 0.8
+"""Jaccard similarity of word sets from which two sentences count as one (`rewards.md`, 1.4)."""
+
+_META = re.compile(
+    r"\b(?:I|you|your|my|we|our|us|paragraph|bullet|essay|blog|rewrite|sentence|prompt|the task)\b", re.IGNORECASE
+)
+"""Talk to or about the reader, the writer or the text itself: an assistant's habit, not a proposal's."""
+
+_LOOSE_DATE = re.compile(
+    r"\b(?:January|February|March|April|June|July|August|September|October|November|December|st|nd|rd|th)\b"
+    r"|\b(?:this|last|next) (?:year|quarter|month|week)\b"
+)
+"""A time without a slot: under a grammar without digits it is half a date, and never from the evidence."""
+
+_STUCK = re.compile(r"\b([a-z]{1,16})(?:[ ,]+\1\b){2}", re.IGNORECASE)
+"""The same word three times in a row."""
+
+_CUT_OFF = re.compile(
+    r"(?:[ ,;](?:a|an|the|of|to|in|on|at|by|for|and|or|with|that|which|from|as|is|are|be|its|their|this)|[,;])\.\Z"
+)
+
+_FUNCTION_WORDS = frozenset(
+    """the a an of to in and or for is are was be been has have will would may can by with on at from as that this
+    these those it its their not no which who if than but because so any all each other more when while without into
+    through""".split()  # noqa: SIM905 - a column of fifty quoted words is harder to read
+)
+MIN_FUNCTION_WORDS = 0.25
+"""Share of function words under which a long sentence is no English prose; ordinary prose has 0.4 to 0.5."""
+
+
+def objections(sentence: str, others: Sequence[str], job: Job) -> list[str]:
+    """Return why a slotted sentence may not stand beside the others; empty when it may."""
+    reasons = [*malformed(sentence), *invented_names(sentence, job)]
+    if repeats(sentence, others):
+        reasons.append("repeats another sentence")
+    return reasons or faults(sentence, job)
+
+
+def malformed(sentence: str) -> Iterator[str]:
+    """Yield what keeps an English text from being a sentence of a proposal; Chinese text yields nothing."""
+    patterns = (
+        (_CUT_OFF, "cut off"),
+        (_STUCK, "stuck on a word"),
+        (_META, "addressed to the reader"),
+        (_LOOSE_DATE, "a time without a slot"),
+    )
+    yield from (reason for pattern, reason in patterns if pattern.search(sentence))
+    words = re.findall(r"[a-z]+", _unmarked(sentence).lower())
+    if len(words) >= 8 and sum(word in _FUNCTION_WORDS for word in words) < len(words) * MIN_FUNCTION_WORDS:
+        yield "no English prose"
+
+
+def invented_names(sentence: str, job: Job) -> list[str]:
+    """Return capitalised words inside the sentence that stand nowhere in the brief, the evidence or the template."""
+    known = _words_of(job.request.model_dump_json()) | _words_of(job.template.model_dump_json())
+    inside = _unmarked(sentence).partition(" ")[2]
+    return [name for name in re.findall(r"\b[A-Z][A-Za-z]+", inside) if name.lower() not in known]
+
+
+@lru_cache(maxsize=64)
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"[A-Za-z]+", text.lower()))
+
+
+def _unmarked(sentence: str) -> str:
+    return SLOT.sub("", MARK.sub("", sentence))
+
+
+def faults(sentence: str, job: Job) -> list[str]:
+    """Return the ids of the rules that one slotted sentence breaks."""
+    brief = job.request.brief
+    filled = fill(sentence, evidence=job.evidence, brief=brief, language=brief.language)
+    findings = run_checks(
+        filled.text, template=job.template, language=brief.language, evidence=job.evidence, brief=brief
+    )
+    rules = [finding.rule for finding in findings if finding.rule in SENTENCE_RULES and finding.severity != "info"]
+    return ["unknown-slot"] * len(filled.unknown) + rules
+
+
+def repeats(sentence: str, others: Iterable[str]) -> bool:
+    """Tell whether the sentence says nearly the same words as another one."""
+    words = _word_set(sentence)
+    return bool(words) and any(_jaccard(words, _word_set(other)) >= NEAR_DUPLICATE for other in others)
+
+
+def _word_set(text: str) -> frozenset[str]:
+    plain = MARK.sub("", text).lower()
+    return frozenset(re.findall(r"[a-z]{2,}|[\u4e00-\u9fa5]{2}|\{\{[^{}]{1,160}\}\}", plain))
+
+
+def _jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / len(a | b) if a and b else 0.0

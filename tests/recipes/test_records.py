@@ -1,0 +1,95 @@
+"""What a run leaves behind, and which checkpoint a killed run goes on from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+
+from proposal.errors import InputError
+from recipes.launch import with_resume
+from recipes.records import finish_run, last_checkpoint, last_metrics, start_run
+from tests.recipes.builders import a_recipe, loaded
+
+NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.UTC)
+
+
+def checkpoint(run: Path, step: int, *, whole: bool = True) -> Path:
+    folder = run / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text("{}", encoding="utf-8")
+    (folder / "adapter_model.safetensors").write_bytes(bytes([step]))
+    if whole:
+        state = json.dumps({"global_step": step, "log_history": []})
+        (folder / "trainer_state.json").write_text(state, encoding="utf-8")
+    return folder
+
+
+def test_the_last_checkpoint_is_the_newest_by_number(tmp_path: Path) -> None:
+    for step in (2, 10, 9):
+        checkpoint(tmp_path, step)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+
+
+def test_a_checkpoint_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
+    checkpoint(tmp_path, 2)
+    checkpoint(tmp_path, 3, whole=False)
+    half = checkpoint(tmp_path, 4)
+    (half / "trainer_state.json").write_text('{"global_st', encoding="utf-8")
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
+
+
+def test_nothing_to_resume_is_said_with_what_was_looked_for(tmp_path: Path) -> None:
+    recipe = loaded(a_recipe(tmp_path))
+    with pytest.raises(InputError, match="no whole checkpoint") as caught:
+        with_resume(recipe, "last")
+    assert "trainer_state.json" in str(caught.value)
+
+
+def test_resume_last_sets_the_flag_of_ms_swift(tmp_path: Path) -> None:
+    recipe = loaded(a_recipe(tmp_path))
+    folder = checkpoint(tmp_path / "run", 2)
+    resumed = with_resume(recipe, "last")
+    assert resumed.overrides["resume_from_checkpoint"] == str(folder)
+
+
+def test_the_manifest_is_there_before_the_run_and_says_what_it_is(tmp_path: Path) -> None:
+    recipe = loaded(a_recipe(tmp_path), "sft", "max_steps=5")
+    start_run(recipe, ["swift", "sft"], versions={"ms-swift": "4.6.0"}, now=NOW)
+    manifest = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert manifest["overrides"] == ["--max_steps", "5"]
+    assert manifest["data"][0]["rows"] == 1
+    assert len(manifest["data"][0]["sha256"]) == 64
+    assert "finished_at" not in manifest
+
+
+def test_a_run_that_ended_well_becomes_a_model_record(tmp_path: Path) -> None:
+    recipe = loaded(a_recipe(tmp_path))
+    manifest = start_run(recipe, ["swift"], versions={"ms-swift": "4.6.0"}, now=NOW)
+    checkpoint(tmp_path / "run", 2)
+    (tmp_path / "run" / "logging.jsonl").write_text('{"loss": 2.0}\n{"loss": 1.5}\n', encoding="utf-8")
+    record = finish_run(recipe, manifest, exit_code=0, now=NOW)
+    assert record is not None
+    assert (record["kind"], record["weights"], record["global_step"]) == ("adapter", "checkpoint-2", 2)
+    assert record["metrics"] == {"loss": 1.5}
+    card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert "| loss | 1.5 |" in card
+    assert record["weights_sha256"] in card
+
+
+def test_a_run_that_failed_leaves_its_manifest_and_no_record(tmp_path: Path) -> None:
+    recipe = loaded(a_recipe(tmp_path))
+    manifest = start_run(recipe, ["swift"], versions={}, now=NOW)
+    checkpoint(tmp_path / "run", 2)
+    assert finish_run(recipe, manifest, exit_code=1, now=NOW) is None
+    assert not (tmp_path / "run" / "record.json").exists()
+    ended = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert (ended["exit_code"], ended["global_step"]) == (1, 2)
+
+
+def test_a_log_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
+    log = tmp_path / "logging.jsonl"
+    log.write_text('{"loss": 2.0, "global_step/max_steps": "1/3"}\n{"loss": 1.', encoding="utf-8")
+    assert last_metrics(log) == {"loss": 2.0}
