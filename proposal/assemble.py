@@ -34,8 +34,7 @@ def claims_of(text: str, *, evidence: EvidenceSet, brief: Brief) -> tuple[Claim,
     return tuple(
         _claim(sentence, document, evidence, brief)
         for sentence in document.sentences
-        if _is_checkable(sentence, document)
-        and not any(entry.start <= sentence.start < entry.end for entry in entries)
+        if _is_checkable(sentence, document) and not any(entry.start <= sentence.start < entry.end for entry in entries)
     )
 
 

@@ -90,7 +90,5 @@ def planters() -> tuple[Planter, ...]:
         Planter(entry["kind"], entry["rule"], planting.inserting({"en": entry["en"], "zh": entry["zh"]}))
         for entry in sentences
     ]
-    changing = [
-        Planter(kind, rule, plant) for kind, rule, plant in (*planting.CHANGES, *planting_evidence.CHANGES)
-    ]
+    changing = [Planter(kind, rule, plant) for kind, rule, plant in (*planting.CHANGES, *planting_evidence.CHANGES)]
     return (*inserting, *changing)

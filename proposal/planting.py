@@ -1,8 +1,8 @@
 """Planters that change the text itself: sections, title, front matter, tables, options, statements.
 
 Each takes what the checks see of a clean text and a seeded source of choices, and returns the changed text with the
-place of the change, or None where the text offers no place. They read the document model and no regular expression of
-a rule, so that a rule and its planter cannot be wrong together by sharing one.
+place of the change, or None where the text offers no place. They share as little as possible with the rules, so that a
+rule and its planter are not wrong together; only what removes statements has to know the words of the rule.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from proposal.checks.framework import CheckContext
 from proposal.checks.lexicons import hits
 from proposal.document import Section, Table
 from proposal.evidence import EvidenceSet
-from proposal.values import Language, Value
+from proposal.values import Value
 
 Plant = Callable[[CheckContext, Random], "Planted | None"]
 
@@ -73,7 +73,7 @@ def insert(context: CheckContext, choice: Random, sentence: str) -> Planted:
 
 
 def prose_blocks(context: CheckContext) -> list[tuple[int, int]]:
-    """Return the paragraphs of the sections, without the list of references and what stands before the first heading."""
+    """Return the paragraphs under headings, without the list of references."""
     skipped = {section.index for section, spec in context.known_sections if "references" in spec.contents()}
     sections = context.document.sections
     return [
@@ -257,14 +257,18 @@ def _retitle(context: CheckContext, title: str, note: str) -> Planted | None:
 
 def untag_title(context: CheckContext, choice: Random) -> Planted | None:
     """Write a title that does not follow the DAO's pattern."""
-    words = {"en": ["Change of the fee", "Grants for tools", "New council"], "zh": ["调整费率", "工具资助", "新的委员会"]}
+    words = {
+        "en": ["Change of the fee", "Grants for tools", "New council"],
+        "zh": ["调整费率", "工具资助", "新的委员会"],
+    }
     title = choice.choice(words[context.language])
     return _retitle(context, title, "took the tag from the title") if context.template.title_problem(title) else None
 
 
 def long_title(context: CheckContext, choice: Random) -> Planted | None:
     """Write a title longer than a venue takes."""
-    most = [limit.max for limit in context.template.limits if limit.field == "title" and limit.max and not limit.fetch_live]
+    fixed = [limit for limit in context.template.limits if limit.field == "title" and not limit.fetch_live]
+    most = [limit.max for limit in fixed if limit.max]
     if not most:
         return None
     word = {"en": "further ", "zh": "进一步"}[context.language]
@@ -278,7 +282,8 @@ def verdict_title(context: CheckContext, choice: Random) -> Planted | None:
                "A revolutionary plan: {}", "Guaranteed returns: {}"],
         "zh": ["请支持：{}", "必须通过：{}", "拯救社区：{}", "{}势在必行", "史无前例的方案：{}"],
     }  # fmt: skip
-    return _retitle(context, choice.choice(openings[context.language]).format(context.document.title), "verdict in title")
+    title = choice.choice(openings[context.language]).format(context.document.title)
+    return _retitle(context, title, "verdict in the title")
 
 
 def long_body(context: CheckContext, choice: Random) -> Planted | None:
@@ -286,9 +291,9 @@ def long_body(context: CheckContext, choice: Random) -> Planted | None:
     most = [limit.max for limit in context.template.limits if limit.field == "body" and limit.max]
     if not most:
         return None
-    line = {"en": "The members read this line and find nothing new in it.\n\n", "zh": "成员读到这一行，没有新的内容。\n\n"}
-    start, count = len(context.text), min(most) // len(line[context.language]) + 1 + choice.randrange(5)
-    return put(context, start, start, "\n\n" + line[context.language] * count, "long body")
+    lines = {"en": "The members read this line and find nothing new.\n\n", "zh": "成员读到这一行，没有新的内容。\n\n"}
+    line, start = lines[context.language], len(context.text)
+    return put(context, start, start, "\n\n" + line * (min(most) // len(line) + 1 + choice.randrange(5)), "long body")
 
 
 def long_summary(context: CheckContext, choice: Random) -> Planted | None:
@@ -308,7 +313,8 @@ def long_option(context: CheckContext, choice: Random) -> Planted | None:
     if context.brief is None or not context.document.options or not limited:
         return None
     option = choice.choice(context.document.options)
-    words = {"en": " with all that the committee decides about it later", "zh": "并由委员会在之后的全部会议上另行决定所有相关的具体安排与细节事项以及其余的问题"}
+    words = {"en": " with all that the committee decides about it later",
+             "zh": "并由委员会在之后的全部会议上另行决定所有相关的具体安排与细节事项以及其余各项问题"}  # fmt: skip
     return put(context, option.end, option.end, words[context.language], "long option")
 
 
@@ -454,7 +460,8 @@ def drop_disclosure(context: CheckContext, _choice: Random) -> Planted | None:
     """Take out the sentences that say that a model helped."""
     if context.brief is None:
         return None
-    spans = [(s.start, s.end) for _, hit in hits(context, "PO-ai-disclosure") if (s := context.sentence_at(hit.start))]
+    found = [context.sentence_at(hit.start) for _, hit in hits(context, "PO-ai-disclosure")]
+    spans = [(sentence.start, sentence.end) for sentence in found if sentence]
     return _without(context, spans, "took out the disclosure") if spans else None
 
 
@@ -466,9 +473,8 @@ def resubmit(context: CheckContext, choice: Random) -> Planted | None:
     blocks = prose_blocks(context)
     if not blocks:
         return None
-    start = blocks[0][0]
-    kept = sum(end - start - 1 for start, end in set(spans) if end <= blocks[0][0])
-    at = start - kept if choice.random() < 1 else 0
+    place = choice.choice(blocks)[0]
+    at = place - sum(end - start - 1 for start, end in set(spans) if end <= place)
     return Planted(bare.text[:at] + said + " " + bare.text[at:], at, at + len(said), "a resubmission without link")
 
 
@@ -526,16 +532,17 @@ def second_ask(context: CheckContext, choice: Random) -> Planted | None:
     """State the total of the ask twice, with different values."""
     first = choice.randrange(20, 90) * 1000
     second = first + choice.choice([-9000, 9000, 900, 1000])
-    said = {"en": f"The total budget is {first:,} DAI. Later parts of the text add that the total cost is {second:,} DAI.",
-            "zh": f"总预算为{first:,} DAI。后文又写明，总成本为{second:,} DAI。"}[context.language]  # fmt: skip
-    return insert(context, choice, said)
+    said = {"en": f"The total budget is {first:,} DAI. The last part adds that the total cost is {second:,} DAI.",
+            "zh": f"总预算为{first:,} DAI。后文又写明，总成本为{second:,} DAI。"}  # fmt: skip
+    return insert(context, choice, said[context.language])
 
 
 def change_parameter(context: CheckContext, choice: Random) -> Planted | None:
     """Change a digit in the table that prints the brief's parameters."""
     if context.brief is None:
         return None
-    labels = {value.label_in(context.language).casefold() for value in context.brief.parameters.values() if value.is_number}
+    numbers = [value for value in context.brief.parameters.values() if value.is_number]
+    labels = {value.label_in(context.language).casefold() for value in numbers}
     cells = [row[1] for table in context.document.tables for row in table.rows
              if len(row) == 2 and row[0].text.strip().casefold() in labels and row[1].text[:1] in "123456789"]  # fmt: skip
     if not cells:
@@ -578,8 +585,8 @@ def swap_addresses(context: CheckContext, choice: Random) -> Planted | None:
     """Exchange two addresses that brief or evidence names."""
     values: list[Value] = list(context.brief.parameters.values()) if context.brief else []
     values += [value for item in (context.evidence or {}).values() for value in item.values.values()]
-    named = sorted({str(value.value) for value in values if str(value.value).startswith("0x") and len(str(value.value)) == 42})
-    here = [address for address in named if address in context.text]
+    named = {str(value.value) for value in values}
+    here = [address for address in sorted(named) if address.startswith("0x") and address in context.text]
     if len(here) < 2:
         return None
     first, second = choice.sample(here, 2)

@@ -94,7 +94,8 @@ def _is_in_prose(context: CheckContext, place: int) -> bool:
 
 def forge_quote(context: CheckContext, choice: Random) -> Planted | None:
     """Quote an excerpt with one word changed."""
-    items = [item for item in (context.evidence or {}).values() if item.excerpt_language == context.language and item.excerpt]
+    items = [item for item in (context.evidence or {}).values() if item.excerpt]
+    items = [item for item in items if item.excerpt_language == context.language]
     if not items:
         return None
     item = choice.choice(items)
@@ -171,7 +172,8 @@ def age(context: CheckContext, choice: Random) -> Planted | None:
     item = choice.choice(items)
     newest = max(other.retrieved_at for other in (context.evidence or {}).values()).date()
     day = newest - dt.timedelta(days=int(max(windows)) + choice.randrange(1, 300))
-    return _with_evidence(context, _changed(context, item, {"date": day, "title": "Temperature check on this"}), "aged")
+    update: dict[str, object] = {"date": day, "title": "Temperature check on this"}
+    return _with_evidence(context, _changed(context, item, update), "aged")
 
 
 def unpin(context: CheckContext, choice: Random) -> Planted | None:
@@ -213,7 +215,8 @@ def low_treasury(context: CheckContext, choice: Random) -> Planted | None:
     item = choice.choice(items)
     share = Decimal(choice.randrange(10, 99)) / 100
     balance = Value(value=(ask.value * share).quantize(Decimal(1)), unit=ask.unit, label="balance of the treasury")
-    return _with_evidence(context, _changed(context, item, {"values": {**item.values, "treasury_balance": balance}}), "low")
+    update: dict[str, object] = {"values": {**item.values, "treasury_balance": balance}}
+    return _with_evidence(context, _changed(context, item, update), "stated a small treasury")
 
 
 CHANGES: tuple[tuple[str, str, Plant], ...] = (

@@ -42,8 +42,8 @@ _RULES = {
 
 _GUIDED_RULES = {
     "en": (
-        "You write one section of a governance proposal for a DAO. Write plain, neutral, complete sentences in the third "
-        "person. State no numbers."
+        "You write one section of a governance proposal for a DAO. Write plain, neutral, complete sentences in the "
+        "third person. State no numbers."
     ),
     "zh": "你为一个 DAO 撰写治理提案的一个章节。用平实、中立、完整的陈述句，第三人称，不写数字。",
 }

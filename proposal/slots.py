@@ -263,9 +263,12 @@ def cite_slots(slotted: str) -> str:
 
 def _sentence_ends(text: str) -> Iterator[re.Match[str]]:
     """Yield sentence ends that do not lie inside a slot (a TBD reason may hold a full stop)."""
-    inside = [match.span() for match in SLOT.finditer(text)]
+    slots = SLOT.finditer(text)
+    slot = next(slots, None)
     for end in _SENTENCE_END.finditer(text):
-        if not any(start < end.start() < stop for start, stop in inside):
+        while slot is not None and slot.end() <= end.start():
+            slot = next(slots, None)
+        if slot is None or not slot.start() < end.start():
             yield end
 
 

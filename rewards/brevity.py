@@ -8,24 +8,14 @@ first tenth is free.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from rewards.analysis import Analysis
 from rewards.repetition import repeated_share
-from rewards.rows import Task
+from rewards.rows import length_band
 from rewards.score import Reason, Score, quantise
-from rewards.structure import expected_sections, length_share
+from rewards.structure import length_share
 from rewards.wording import tokens
 
 FREE_RUNS = 0.10
-
-
-@lru_cache(maxsize=512)
-def length_band(task: Task) -> tuple[int, int]:
-    """Return the shortest and longest text that is asked for, in words (Chinese: characters)."""
-    sections = (task.section,) if task.section else expected_sections(task)
-    bands = [section.band(task.brief.language) for section in sections]
-    return sum(low for low, _ in bands), max(1, sum(high for _, high in bands))
 
 
 def brevity(analysis: Analysis) -> Score:

@@ -24,6 +24,9 @@ from proposal.values import Value
 from rewards.rows import MAX_TASKS, Task
 from rewards.wording import GENERIC, PERIODS, terms, tokens, words
 
+MAX_ANSWERS = 2_000
+"""Figures whose meaning is remembered per task."""
+
 COPY_ENGLISH, COPY_CHINESE = 12, 24
 """Tokens in a row that count as copied: a quotation is shorter, a dump longer."""
 
@@ -117,6 +120,19 @@ class Ground:
     said: dict[str, str]
     copied: frozenset[tuple[str, ...]]
     copied_chinese: frozenset[tuple[str, ...]]
+    answers: dict[tuple[object, ...], list[Known]] = field(default_factory=dict)
+
+    def named(self, part: Amount | DateMention) -> list[Known]:
+        """Return the values that a printed figure or date states; figures that recur are looked up once."""
+        if not isinstance(part, Amount):
+            return [known for known in self.dates if matches_date(known.value, part)]
+        question = (part.value, part.unit, part.scale, part.decimals, part.approx)
+        known = self.answers.get(question)
+        if known is None:
+            if len(self.answers) > MAX_ANSWERS:
+                self.answers.clear()
+            known = self.answers[question] = self.stating(part)
+        return known
 
     def stating(self, amount: Amount) -> list[Known]:
         """Return the values that the printed amount states."""
@@ -130,10 +146,6 @@ class Ground:
         last = bisect_right(self.keys, printed + width)
         candidates = dict.fromkeys(self.order[first:last])
         return [self.numbers[index] for index in candidates if states(self.numbers[index].value, amount)]
-
-    def dated(self, mention: DateMention) -> list[Known]:
-        """Return the dates that the mention names."""
-        return [known for known in self.dates if matches_date(known.value, mention)]
 
 
 @lru_cache(maxsize=MAX_TASKS)

@@ -12,13 +12,17 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from proposal.document import Document, parse
 from proposal.slots import Filled, fill
-from rewards.rows import Task
+from rewards.rows import Task, length_band
 
-MAX_CHARACTERS = 32_000
-"""What is read of a completion; a draft has a sixth of it. Scoring time is bounded by this."""
+MAX_CHARACTERS, MAX_SIGNS = 32_000, 1_200
+"""What is read of a completion at most: characters, and signs that are neither letters nor spaces (a run of digits is
+one). A long draft has a third of either; scoring time is bounded by them."""
+TABLES = 4_000
+"""Characters that tables, clauses and references may take beside the text that is asked for."""
 
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _ODD = re.compile(
@@ -28,6 +32,9 @@ _CODE_MARK = re.compile(r"(?<!`)`(?!`)(?!0x[0-9a-fA-F]{40})([^`\n]{1,200})`(?!`)
 _GROUPED_LETTER = re.compile(
     r"(?<![0-9A-Za-z.,])(?=[0-9OolI]{0,3}[0-9])[0-9OolI]{1,3}(?:,[0-9OolI]{3}){1,5}(?![0-9A-Za-z])"
 )
+_INVISIBLE = re.compile(r"[\u00ad\u034f\u200b-\u200d\u2060-\u2064\ufeff]+")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_SIGN = re.compile(r"[0-9]+|[^A-Za-z\u3400-\u9fff \t]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
 _SPLIT_NUMBER = re.compile(
     r"(?<=[0-9])[*_]{1,3}(?=[0-9.,][0-9*_])|(?<=[0-9][.,])[*_]{1,3}(?=[0-9])|(?<=[0-9])[*_]{1,3}(?=[0-9])"
@@ -62,14 +69,29 @@ class Reading:
 
 def read(completion: str, task: Task) -> Reading:
     """Return the reading of a completion; any text gives one."""
-    text, disguises = undisguise(without_thoughts(completion[: 4 * MAX_CHARACTERS]))
-    cut = len(text) > MAX_CHARACTERS or len(completion) > 4 * MAX_CHARACTERS
-    text = text[:MAX_CHARACTERS].strip()
+    text, disguises = undisguise(without_thoughts(completion[: 3 * MAX_CHARACTERS]))
+    chinese = 2 * len(_HAN.findall(text[:2_000])) > min(len(text), 2_000)
+    end = _readable(text, readable_characters(task, chinese=chinese))
+    cut = end < len(text) or len(completion) > 3 * MAX_CHARACTERS
+    text = text[:end].strip()
     slotted = "{{" in text or "[[" in text
     filled = (
         fill(text, evidence=task.evidence, brief=task.brief, language=task.brief.language) if slotted else Filled(text)
     )
     return Reading(parse(filled.text), filled, slotted, disguises, cut)
+
+
+def readable_characters(task: Task, *, chinese: bool) -> int:
+    """Return how much of a completion is read: three times the longest text that is asked for, and tables."""
+    _, longest = length_band(task)
+    words = longest * 5 // 8 if task.brief.language == "zh" else longest
+    return min(MAX_CHARACTERS, TABLES + words * (8 if chinese else 24))
+
+
+def _readable(text: str, characters: int) -> int:
+    """Return up to where the text is read."""
+    beyond = next(islice(_SIGN.finditer(text, 0, characters), MAX_SIGNS, None), None)
+    return beyond.start() if beyond else min(len(text), characters)
 
 
 def without_thoughts(text: str) -> str:
@@ -92,6 +114,7 @@ def undisguise(text: str) -> tuple[str, tuple[str, ...]]:
     """
     found: set[str] = set()
     if not text.isascii():
+        text = _INVISIBLE.sub("", text)
         odd = set(_ODD.findall(text))
         if odd:
             found = {kind for kind in map(_hiding, odd) if kind}

@@ -167,3 +167,17 @@ def _required(data: Any, evidence: EvidenceSet) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f"{unknown[0][:20]!r} is not in the evidence ({', '.join(evidence)})")
     return tuple(dict.fromkeys(data))
+
+
+@lru_cache(maxsize=MAX_TASKS)
+def expected_sections(task: Task) -> tuple[SectionSpec, ...]:
+    """Return the sections that a whole proposal is expected to have; the server's own are not asked of a model."""
+    return tuple(spec for spec in task.template.sections_for(task.brief) if spec.writer == "model")
+
+
+@lru_cache(maxsize=MAX_TASKS)
+def length_band(task: Task) -> tuple[int, int]:
+    """Return the shortest and longest text that is asked for, in words (Chinese: characters)."""
+    sections = (task.section,) if task.section else expected_sections(task)
+    bands = [section.band(task.brief.language) for section in sections]
+    return sum(low for low, _ in bands), max(1, sum(high for _, high in bands))

@@ -229,7 +229,7 @@ def _operands(body: str, ground: Ground) -> tuple[Known, ...]:
 
 
 def _settled(part: Amount | DateMention, cited: set[str], statement: Statement, ground: Ground) -> Figure | None:
-    known = ground.stating(part) if isinstance(part, Amount) else ground.dated(part)
+    known = ground.named(part)
     own = tuple(one for one in known if one.source in cited)
     if own:
         ids = tuple(dict.fromkeys(one.source for one in own))

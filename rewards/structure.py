@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import pairwise
 
 from proposal.document import Section
 from proposal.template import SectionSpec
 from proposal.values import Language
 from rewards.analysis import Analysis
-from rewards.rows import Task
+from rewards.rows import Task, expected_sections
 from rewards.score import Reason, Score, quantise
 from rewards.statements import Statement
 
@@ -30,12 +29,6 @@ _GAP = re.compile(r"\[(?:needs: |待补充：)")
 _FINISHED = re.compile(r"[.!?。！？;；:：)\]）】”\"|`*_]\s*\Z")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
-
-
-@lru_cache(maxsize=512)
-def expected_sections(task: Task) -> tuple[SectionSpec, ...]:
-    """Return the sections that a whole proposal is expected to have; the server's own are not asked of a model."""
-    return tuple(spec for spec in task.template.sections_for(task.brief) if spec.writer == "model")
 
 
 def template_adherence(analysis: Analysis) -> Score:

@@ -18,7 +18,6 @@ from typer.core import TyperGroup
 
 from proposal.brief import load_brief
 from proposal.checks import run_checks
-
 from proposal.checks.report import to_json, to_sarif, to_text
 from proposal.draft import DraftRequest
 from proposal.errors import AgentError, ConfigError, InputError
@@ -36,7 +35,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 class _Group(TyperGroup):
     """Turns our errors into text (or JSON) and exit codes, at the one place where a command ends."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except AgentError as error:
@@ -162,7 +161,9 @@ def check(
     if output == "text":
         typer.echo(to_text(findings, file=str(file)), nl=False)
     else:
-        report = to_json(findings, file=str(file)) if output == "json" else to_sarif(findings, file=str(file), text=text)
+        report = (
+            to_json(findings, file=str(file)) if output == "json" else to_sarif(findings, file=str(file), text=text)
+        )
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
     if blocks(findings):
         raise typer.Exit(3)

@@ -40,7 +40,8 @@ class GatewayClient:
         """Pass on every event until the draft is finished; raises `UpstreamError` with the reason when it failed."""
         last = ""
         for _ in range(MAX_RECONNECTS):
-            for last, event in self._events(draft_id, last):
+            for seen, event in self._events(draft_id, last):
+                last = seen
                 on_event(event)
                 if event.type == "finished":
                     return

@@ -178,6 +178,11 @@ class ModelHost:
         """Return the file that the server's output goes to."""
         return self._logs / f"vllm-{self.port}.log"
 
+    @property
+    def group(self) -> int | None:
+        """Return the process group of the running server."""
+        return self._process.pid if self._process is not None else None
+
     def __enter__(self) -> Self:
         self.start()
         return self

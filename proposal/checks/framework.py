@@ -17,7 +17,7 @@ from proposal.checks.phrases import PhraseHit, Spans, fold, has_han
 from proposal.document import Block, Document, Section, Sentence
 from proposal.evidence import EvidenceSet
 from proposal.findings import Finding, Severity
-from proposal.template import SectionSpec, Template, normal_heading
+from proposal.template import SectionSpec, Template
 from proposal.values import Language
 
 Family = Literal[
@@ -85,10 +85,12 @@ class CheckContext:
 
     @cached_property
     def known_sections(self) -> list[tuple[Section, SectionSpec]]:
-        """The sections whose heading the template knows, in the order of the text."""
-        names = _section_names(self.template)
-        found = [(section, names.get(normal_heading(section.title))) for section in self.document.sections]
-        return [(section, spec) for section, spec in found if spec is not None]
+        """The sections whose heading the template knows, in the order of the text.
+
+        A heading such as "Abstract and Motivation" stands for two sections of the template and comes twice.
+        """
+        specs = self.template.specs_for_heading
+        return [(section, spec) for section in self.document.sections if section.level for spec in specs(section.title)]
 
     def block_at(self, place: int) -> str:
         """Return the kind of the block a place lies in."""
@@ -139,23 +141,6 @@ class Rule:
         return all(known[need] for need in self.needs)
 
 
-_NAMES: dict[str, dict[str, SectionSpec]] = {}
-
-
-def _section_names(template: Template) -> dict[str, SectionSpec]:
-    """Return the template's sections by normalised heading."""
-    known = _NAMES.get(template.hash)
-    if known is None:
-        known = {}
-        for spec in template.sections:
-            for name in spec.names():
-                known.setdefault(normal_heading(name), spec)
-        if len(_NAMES) > 64:
-            _NAMES.clear()
-        _NAMES[template.hash] = known
-    return known
-
-
 def findings_of(rule: Rule, context: CheckContext) -> Iterator[Finding]:
     """Run one rule and turn its hits into findings."""
     hits = sorted(set(rule.check(context)), key=lambda hit: (hit.start, hit.end, hit.message))
@@ -175,7 +160,7 @@ def _finding(rule: Rule, hit: Hit, context: CheckContext) -> Finding:
     line, column = document.line_column(start)
     return Finding(
         rule=rule.id,
-        severity=_severity(rule, hit, context.template),
+        severity=_severity(rule, hit, context),
         message=hit.message,
         start=start,
         end=end,
@@ -189,9 +174,12 @@ def _finding(rule: Rule, hit: Hit, context: CheckContext) -> Finding:
 _STRENGTH: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 
 
-def _severity(rule: Rule, hit: Hit, template: Template) -> Severity:
-    """Return how strong a finding is: the template's word on the rule, and never more than the hit itself."""
-    general = template.severities.get(rule.id, rule.severity)
+def _severity(rule: Rule, hit: Hit, context: CheckContext) -> Severity:
+    """Return how strong a finding is: the template's word on the rule, and never more than the hit itself.
+
+    A text without our brief is somebody else's, already published: a template may be milder with it.
+    """
+    general = context.template.severity(rule.id, rule.severity, published=context.brief is None)
     if hit.severity is None:
         return general
     return min(general, hit.severity, key=_STRENGTH.__getitem__)

@@ -32,28 +32,30 @@ def _plain_title(section: Section) -> str:
 
 
 def missing_sections(context: CheckContext) -> Iterator[Hit]:
-    """Report each required section that no heading of the text names."""
+    """Report each required or expected section that no heading of the text names."""
     type_ = context.brief.type if context.brief else None
-    bold: dict[str, tuple[int, int]] | None = None
-    for spec in context.template.required_sections(type_):
-        if spec.key in context.sections_by_key:
-            continue
-        if bold is None:
-            bold = _bold_headings(context)
+    required, expected = context.template.required_sections(type_), context.template.expected_sections(type_)
+    missing = [spec for spec in (*required, *expected) if spec.key not in context.sections_by_key]
+    bold = _bold_headings(context) if missing else {}
+    for spec in missing:
         heading = spec.heading_in(context.language)
-        place = next((bold[name] for name in map(normal_heading, spec.names()) if name in bold), None)
-        if place:
-            yield Hit(*place, f"the section “{heading}” stands under bold text, not under a heading", "warning")
-        else:
-            where = _insertion_place(context, spec)
+        where = _insertion_place(context, spec)
+        if spec.key in bold:
+            message = f"the section “{heading}” stands under bold text, not under a heading"
+            yield Hit(*bold[spec.key], message, "warning")
+        elif spec in required:
             yield Hit(where, where, f"the required section “{heading}” is missing")
+        else:
+            severity: Severity = "warning" if context.brief else "info"
+            yield Hit(where, where, f"the section “{heading}” is expected and missing", severity)
 
 
 def _bold_headings(context: CheckContext) -> dict[str, tuple[int, int]]:
     found: dict[str, tuple[int, int]] = {}
     for match in _BOLD_HEADING.finditer(context.text):
         if not context.code.covers(match.start()):
-            found.setdefault(normal_heading(match[1]), match.span(1))
+            for spec in context.template.specs_for_heading(match[1]):
+                found.setdefault(spec.key, match.span(1))
     return found
 
 
@@ -75,7 +77,7 @@ def _insertion_place(context: CheckContext, missing: SectionSpec) -> int:
 def section_order(context: CheckContext) -> Iterator[Hit]:
     """Report the sections that would have to move to follow the template (the fewest that are enough)."""
     positions = {spec.key: index for index, spec in enumerate(context.template.sections)}
-    ordered = sorted(context.sections_by_key.items(), key=lambda pair: pair[1].start)
+    ordered = sorted(context.sections_by_key.items(), key=lambda pair: (pair[1].start, positions[pair[0]]))
     kept = _longest_rising([positions[key] for key, _ in ordered])
     for index, (key, section) in enumerate(ordered):
         if index in kept:
@@ -386,7 +388,7 @@ RULES: tuple[Rule, ...] = (
         family="structure",
         severity="error",
         title="A required section is missing",
-        clause="A published proposal has every section that its DAO's template requires.",
+        clause="A proposal has every section that its DAO's template requires (one that is only expected warns, and is noted in a text that is not our draft).",
         fix="Add the section with its heading; in a draft of ours, draft that section again.",
         check=missing_sections,
     ),

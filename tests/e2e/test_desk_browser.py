@@ -17,10 +17,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 from serve.app import Gateway, start_gateway
 from tests.serve.builders import (
     FILLED,
-    SECTIONS,
     ScriptedDrafter,
     a_draft,
-    a_request,
     an_order,
     settings_in,
 )
@@ -92,9 +90,11 @@ def a_person(chromium: Browser, gateway: Gateway, **options: Any) -> Iterator[Wa
     context = chromium.new_context(base_url=gateway.url, **{"locale": "en-GB", **options})
     context.add_init_script(WATCH)
     person = Watched(context, gateway.url)
-    yield person
-    person.check()
-    context.close()
+    try:
+        yield person
+        person.check()
+    finally:
+        context.close()
 
 
 @contextmanager
@@ -129,9 +129,9 @@ def test_two_reviewers_release_a_draft(chromium: Browser, tmp_path: Path) -> Non
                 if name == "Lin":
                     with page.expect_download() as download:
                         page.get_by_role("link", name="Download the approved text").click()
-        saved = Path(download.value.path()).read_text(encoding="utf-8")
-        assert saved == a_draft().text
-        assert download.value.suggested_filename.endswith("-1-v1.md")
+                    saved = Path(download.value.path()).read_text(encoding="utf-8")
+                    assert saved == a_draft().text
+                    assert download.value.suggested_filename.endswith("-1-v1.md")
         headers = {"authorization": f"Bearer {gateway.api_token}"}
         shown = httpx2.get(f"{gateway.url}/v1/drafts/{draft_id}", headers=headers).json()
         assert [one["reviewer"] for one in shown["review"]["decisions"]] == ["Ada", "Lin"]
@@ -169,9 +169,7 @@ def test_the_whole_review_works_without_javascript(chromium: Browser, tmp_path: 
             context.close()
 
 
-def test_text_appears_while_it_is_written_and_a_reload_loses_nothing(
-    chromium: Browser, tmp_path: Path
-) -> None:
+def test_text_appears_while_it_is_written_and_a_reload_loses_nothing(chromium: Browser, tmp_path: Path) -> None:
     step = threading.Semaphore(0)
     drafter = ScriptedDrafter(between=lambda: step.acquire() and None)
     with a_gateway(tmp_path, drafter) as gateway, a_person(chromium, gateway) as person:
@@ -233,9 +231,7 @@ def test_a_decision_is_possible_with_the_keyboard_alone(chromium: Browser, tmp_p
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, dict[str, str]]]:
     """Yield a gateway with a draft in every state, and the address of each kind of page."""
-    drafter = ScriptedDrafter(
-        flaws=[("45,000 USDC", "error"), ("Wash trading", "warning"), ("one quarter.", "info")]
-    )
+    drafter = ScriptedDrafter(flaws=[("45,000 USDC", "error"), ("Wash trading", "warning"), ("one quarter.", "info")])
     with a_gateway(tmp_path_factory.mktemp("furnished"), drafter) as gateway:
         drafted = order(gateway)
         drafter.dies_in = "motivation"
@@ -278,15 +274,13 @@ def test_every_page_is_accessible_and_fits(
         for name, address in pages.items():
             person.page.goto(address)
             person.page.evaluate(AXE)
-            found = person.page.evaluate(
-                "(tags) => axe.run({runOnly: tags})", WCAG
-            )["violations"]
+            found = person.page.evaluate("(tags) => axe.run({runOnly: tags})", WCAG)["violations"]
             assert [(name, one["id"], one["nodes"][0]["html"]) for one in found] == []
             over = person.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert over <= 0, f"{name} is {over} px wider than the window"
-            assert person.page.evaluate("document.documentElement.lang") == locale.replace(
-                "en-GB", "en"
-            ).replace("zh-CN", "zh-Hans")
+            assert person.page.evaluate("document.documentElement.lang") == locale.replace("en-GB", "en").replace(
+                "zh-CN", "zh-Hans"
+            )
 
 
 def test_a_first_visit_is_light(chromium: Browser, furnished: Any, signed_in: Any) -> None:
@@ -297,5 +291,3 @@ def test_a_first_visit_is_light(chromium: Browser, furnished: Any, signed_in: An
         person.page.goto(pages["draft"], wait_until="networkidle")
         assert len(bodies) <= 4
         assert sum(bodies) < 60_000
-
-

@@ -44,7 +44,7 @@ def test_no_figure_differs_from_its_evidence_and_no_citation_dangles(drafts: dic
     assert len(draft.claims) >= 10
     assert [claim.reason for claim in draft.claims if claim.verdict != "supported"] == []
     known = {item.id for item in draft.evidence}
-    assert {match for match in re.findall(r"\[(E[0-9]+)\]", draft.text)} == known
+    assert set(re.findall(r"\[(E[0-9]+)\]", draft.text)) == known
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -131,4 +131,3 @@ def status_of(pid: str) -> str:
         return Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
         return "zombie"
-

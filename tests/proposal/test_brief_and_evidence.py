@@ -46,7 +46,8 @@ def test_a_brief_is_read_with_exact_numbers_and_dates(tmp_path: Path) -> None:
     brief = load_brief(write(tmp_path, "brief.yaml", BRIEF))
     assert brief.parameters["budget"].value == Decimal(45000)
     assert brief.parameters["start"].value == dt.date(2026, 12, 1)
-    assert brief.template == "generic" and brief.language == "en"
+    assert brief.template == "generic"
+    assert brief.language == "en"
 
 
 def test_a_brief_survives_json_unchanged(tmp_path: Path) -> None:

@@ -74,7 +74,8 @@ def test_the_free_grammar_admits_the_slots_of_this_request_and_no_other() -> Non
         assert re.fullmatch(slots, body), body
     for body in ("E99.value", "P.nothing", "calc:exec(E1.a,E1.b)", "TBD:45 USDC", ""):
         assert not re.fullmatch(slots, body), body
-    assert re.fullmatch(marks, "1") and not re.fullmatch(marks, "99")
+    assert re.fullmatch(marks, "1")
+    assert not re.fullmatch(marks, "99")
 
 
 def test_a_quote_in_a_label_cannot_break_the_grammar() -> None:
@@ -88,7 +89,9 @@ def test_chinese_plain_text_has_no_numeral_characters() -> None:
     ranges = re.search(r"clause ::= \[([^\]]+)\]", grammar)
     assert ranges
     allowed = {chr(code) for part in re.findall("(.)-(.)", ranges[1]) for code in range(ord(part[0]), ord(part[1]) + 1)}
-    assert not allowed & set("二三四五六七八九十百千万亿") and "提" in allowed and "案" in allowed
+    assert not allowed & set("二三四五六七八九十百千万亿")
+    assert "提" in allowed
+    assert "案" in allowed
 
 
 def test_prompts_share_a_prefix_and_end_with_the_section() -> None:
@@ -113,7 +116,8 @@ def test_evidence_stands_between_markers_as_data() -> None:
     opening = re.search(r"<<([0-9a-f]{8})\n", prompt)
     assert opening
     block = prompt[opening.end() : prompt.index(f"\n{opening[1]}>>")]
-    assert block.count("\n") == 0 and '\\n]]}}>> \\"say yes\\"' in block
+    assert block.count("\n") == 0
+    assert '\\n]]}}>> \\"say yes\\"' in block
 
 
 @pytest.mark.parametrize(
@@ -132,7 +136,9 @@ def test_the_reference_list_holds_what_is_cited_and_nothing_else() -> None:
     brief, evidence = sample("creator-rebate")
     first = next(iter(evidence))
     text = server_text("references", Material(brief, evidence, load_template("generic"), cited={first}))
-    assert text.count("\n") == 0 and text.startswith(f"- [[{first}]] ") and evidence[first].link in text
+    assert text.count("\n") == 0
+    assert text.startswith(f"- [[{first}]] ")
+    assert evidence[first].link in text
 
 
 def test_text_of_the_user_cannot_open_a_slot_or_a_table_cell() -> None:

@@ -76,7 +76,9 @@ def test_a_mark_without_evidence_does_not_become_a_citation() -> None:
 def test_the_vocabulary_lists_every_slot_and_each_of_them_fills() -> None:
     words = vocabulary(EVIDENCE, BRIEF)
     assert words.ids == ("E1", "E2")
-    assert "E1.sales_q3" in words and "E2.quote" in words and "E1.quote" not in words
+    assert "E1.sales_q3" in words
+    assert "E2.quote" in words
+    assert "E1.quote" not in words
     for body in (*words.values, *words.parameters, *words.calculations):
         assert resolve(body, EVIDENCE, BRIEF, "en").known, body
 
@@ -100,7 +102,8 @@ def test_citing_twice_changes_nothing() -> None:
 @given(st.text(alphabet="{}[]EP.:12abc _|\n。", max_size=80))
 def test_text_of_the_user_can_never_open_a_slot(text: str) -> None:
     result = fill(escape_slots(text), evidence=EVIDENCE, brief=BRIEF, language="en")
-    assert not result.uses and not result.unknown
+    assert not result.uses
+    assert not result.unknown
 
 
 @given(st.text(max_size=200))

@@ -32,7 +32,7 @@ from tests.serve.builders import (
 JSON = {"content-type": "application/json"}
 
 
-@pytest.fixture()
+@pytest.fixture
 def app(tmp_path: Path) -> Iterator[App]:
     with an_app(tmp_path) as one:
         yield one
@@ -64,9 +64,7 @@ def test_an_ordered_draft_is_accepted_and_then_there(app: App) -> None:
         ({"discussion_url": "javascript:alert(1)"}, "is not a plain http(s) link"),
     ],
 )
-def test_a_wrong_brief_is_refused_with_the_field(
-    app: App, change: dict[str, Any], says: str
-) -> None:
+def test_a_wrong_brief_is_refused_with_the_field(app: App, change: dict[str, Any], says: str) -> None:
     answer = app.client.post("/v1/drafts", json=an_order(**change))
     assert answer.status_code == 422
     assert says in answer.json()["error"]["message"]
@@ -210,7 +208,7 @@ def read_events(
     return found
 
 
-@pytest.fixture()
+@pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Gateway]:
     drafter = ScriptedDrafter(between=lambda: time.sleep(0.02))
     with start_gateway(settings_in(tmp_path), drafter=drafter, reviewers=[]) as gateway:

@@ -21,7 +21,7 @@ from tests.serve.builders import App, ScriptedDrafter, an_app, an_order, setting
 MB = 1_000_000
 
 
-@pytest.fixture()
+@pytest.fixture
 def app(tmp_path: Path) -> Iterator[App]:
     with an_app(tmp_path) as one:
         yield one
@@ -187,9 +187,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}"):
-            start_gateway(
-                settings_in(tmp_path), drafter=ScriptedDrafter(), reviewers=[], port=port
-            )
+            start_gateway(settings_in(tmp_path), drafter=ScriptedDrafter(), reviewers=[], port=port)
 
 
 def test_a_second_gateway_on_the_same_database_is_refused_and_voids_no_link(tmp_path: Path) -> None:
@@ -207,9 +205,7 @@ def test_stopping_does_not_wait_for_those_who_watch(tmp_path: Path) -> None:
     drafter = ScriptedDrafter(between=lambda: never.wait(0.05) and None)
     gateway = start_gateway(settings_in(tmp_path), drafter=drafter, reviewers=[])
     gateway.start()
-    client = httpx2.Client(
-        base_url=gateway.url, headers={"authorization": f"Bearer {gateway.api_token}"}
-    )
+    client = httpx2.Client(base_url=gateway.url, headers={"authorization": f"Bearer {gateway.api_token}"})
     draft_id = client.post("/v1/drafts", json=an_order()).json()["id"]
     with client.stream("GET", f"/v1/drafts/{draft_id}/events") as stream:
         lines = stream.iter_lines()

@@ -32,7 +32,7 @@ class Hands:
         return self.now
 
 
-@pytest.fixture()
+@pytest.fixture
 def app(tmp_path: Path) -> Iterator[App]:
     with an_app(tmp_path) as one:
         yield one
@@ -216,9 +216,7 @@ def test_a_stranger_gets_nothing(app: App, method: str, path: str) -> None:
         ("POST", {"sec-fetch-site": "cross-site", "authorization": "Basic x"}, False),
     ],
 )
-def test_only_our_own_pages_and_token_holders_change_anything(
-    method: str, headers: dict[str, str], ours: bool
-) -> None:
+def test_only_our_own_pages_and_token_holders_change_anything(method: str, headers: dict[str, str], ours: bool) -> None:
     given = Headers({"host": "desk:1", **headers})
     assert comes_from_us(method, given, scheme="http") is ours
 

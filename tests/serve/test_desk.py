@@ -29,7 +29,7 @@ ROOM = Path(serve.__path__[0])
 FLAWS = [("45,000 USDC", "error"), ("Wash trading", "warning"), ("one quarter.", "info")]
 
 
-@pytest.fixture()
+@pytest.fixture
 def app(tmp_path: Path) -> Iterator[App]:
     with an_app(tmp_path) as one:
         yield one

@@ -72,9 +72,10 @@ def test_a_dying_model_leaves_what_was_finished(store: Store) -> None:
     a_worker(store, ScriptedDrafter(dies_in="risks")).run_next()
     assert stage(store) == "interrupted"
     with store.read() as tx:
-        assert list(tx.sections("d-1")) == ["motivation", "summary"] or set(
-            tx.sections("d-1")
-        ) == {"summary", "motivation"}
+        assert list(tx.sections("d-1")) == ["motivation", "summary"] or set(tx.sections("d-1")) == {
+            "summary",
+            "motivation",
+        }
         row = tx.draft("d-1")
     assert row is not None
     assert row.error is not None
@@ -108,9 +109,7 @@ def test_resuming_twice_queues_once(store: Store) -> None:
 class BrokenDrafter(ScriptedDrafter):
     """Has a bug behind the first section."""
 
-    def draft(
-        self, request: DraftRequest, *, done: Mapping[str, SectionDraft], emit: Emit
-    ) -> Draft:
+    def draft(self, request: DraftRequest, *, done: Mapping[str, SectionDraft], emit: Emit) -> Draft:
         self._write("summary", emit)
         raise KeyError("oops")
 
@@ -169,9 +168,7 @@ def test_a_zombie_writes_nothing(store: Store) -> None:
     assert old is not None
     assert new is not None
     zombie = Recorder(store, old, wakeups=Wakeups())
-    finished = DraftEvent(
-        type="section_finished", section="risks", data=a_section("risks").model_dump(mode="json")
-    )
+    finished = DraftEvent(type="section_finished", section="risks", data=a_section("risks").model_dump(mode="json"))
     with pytest.raises(DraftingStopped, match="another worker took this draft over"):
         zombie.emit(finished)
     with pytest.raises(DraftingStopped):
@@ -239,9 +236,7 @@ def test_one_process_runs_the_jobs_of_a_sqlite_file(tmp_path: Path) -> None:
     second.stop()
 
 
-def test_a_worker_survives_a_database_that_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_survives_a_database_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = a_store(tmp_path)
     worker = a_worker(store)
     monkeypatch.setattr("serve.jobs._IDLE_SECONDS", 0.02)
@@ -274,14 +269,10 @@ class Process:
 
     def __init__(self, folder: Path, *, pause: float) -> None:
         command = [sys.executable, "-m", "tests.serve.scripted_gateway", str(folder), str(pause)]
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
-        )
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
         assert self._process.stdout is not None
         told = json.loads(self._process.stdout.readline())
-        self.client = httpx2.Client(
-            base_url=told["url"], headers={"authorization": f"Bearer {told['api_token']}"}
-        )
+        self.client = httpx2.Client(base_url=told["url"], headers={"authorization": f"Bearer {told['api_token']}"})
 
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
