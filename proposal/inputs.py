@@ -21,7 +21,7 @@ MAX_INPUT_BYTES = 2_000_000
 """Largest brief or evidence file that is read: far above any real one, far below what could hurt."""
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(yaml.CSafeLoader):
     """YAML that keeps what the user wrote.
 
     A key that stands twice is an error: the later one would silently win. Only `true`/`false`, `null` and plain whole

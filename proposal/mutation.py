@@ -87,7 +87,7 @@ def planters() -> tuple[Planter, ...]:
     """Return every planter: those that insert a sentence of the phrase file, and those that change what is there."""
     sentences = yaml.safe_load(PHRASES_FILE.read_text(encoding="utf-8"))
     inserting = [
-        Planter(entry["kind"], entry["rule"], planting.inserting({"en": entry["en"], "zh": entry["zh"]}))
+        Planter(entry["kind"], entry["rule"], planting.inserting(entry, tuple(entry.get("templates", ()))))
         for entry in sentences
     ]
     changing = [Planter(kind, rule, plant) for kind, rule, plant in (*planting.CHANGES, *planting_evidence.CHANGES)]

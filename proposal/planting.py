@@ -50,10 +50,15 @@ def put(context: CheckContext, start: int, end: int, new: str, note: str) -> Pla
 # --- inserting a sentence ------------------------------------------------------------------------------------------
 
 
-def inserting(sentences: Mapping[str, Sequence[str]]) -> Plant:
-    """Build the planter that inserts one of the sentences of the text's language."""
+def inserting(sentences: Mapping[str, Sequence[str]], templates: Sequence[str] = ()) -> Plant:
+    """Build the planter that inserts one of the sentences of the text's language.
+
+    `templates` names those in which the sentence breaks a rule; none means all.
+    """
 
     def plant(context: CheckContext, choice: Random) -> Planted | None:
+        if templates and context.template.name not in templates:
+            return None
         sentence = _filled(choice.choice(list(sentences[context.language])), choice)
         return insert(context, choice, sentence)
 
@@ -230,7 +235,8 @@ def stretch_section(context: CheckContext, choice: Random) -> Planted | None:
     if not blocks:
         return None
     end = blocks[0][1]
-    return put(context, end, end, " " + filler[context.language] * (spec.max_words // 4), "stretched a section")
+    planted = put(context, end, end, " " + filler[context.language] * (spec.max_words // 4), "stretched a section")
+    return Planted(planted.text, section.start, planted.end, planted.note)
 
 
 def overlong(context: CheckContext, choice: Random) -> Planted | None:

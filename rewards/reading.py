@@ -18,7 +18,8 @@ from proposal.document import Document, parse
 from proposal.slots import Filled, fill
 from rewards.rows import Task, length_band
 
-MAX_CHARACTERS, MAX_SIGNS = 32_000, 1_200
+MAX_CHARACTERS = 32_000
+MIN_SIGNS, CHARACTERS_PER_SIGN = 1_200, 16
 """What is read of a completion at most: characters, and signs that are neither letters nor spaces (a run of digits is
 one). A long draft has a third of either; scoring time is bounded by them."""
 TABLES = 4_000
@@ -90,7 +91,8 @@ def readable_characters(task: Task, *, chinese: bool) -> int:
 
 def _readable(text: str, characters: int) -> int:
     """Return up to where the text is read."""
-    beyond = next(islice(_SIGN.finditer(text, 0, characters), MAX_SIGNS, None), None)
+    signs = max(MIN_SIGNS, characters // CHARACTERS_PER_SIGN)
+    beyond = next(islice(_SIGN.finditer(text, 0, characters), signs, None), None)
     return beyond.start() if beyond else min(len(text), characters)
 
 

@@ -14,21 +14,19 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 
 from proposal.assemble import assemble, claims_of
 from proposal.checks import rules_hash, run_checks
 from proposal.draft import Draft, DraftManifest, DraftRequest, Sampling, SectionDraft
-from proposal.errors import InputError
-from proposal.evidence import EvidenceSet, evidence_hash, index_evidence
+from proposal.evidence import evidence_hash
 from proposal.hashing import sha256_data, sha256_text
-from proposal.plan import Fact, plan_facts
 from proposal.prompt import prompt_hash
 from proposal.sections import Material, server_text
-from proposal.slots import Vocabulary, fill, used_ids, vocabulary
-from proposal.template import SectionSpec, Template, builtin_template
+from proposal.slots import fill, used_ids
+from proposal.template import SectionSpec, Template
 from serve.events import DraftEvent, Emit
 from serve.llm import ChatModel, ModelHealth
+from serve.preparing import Prepared, prepare
 from serve.settings import Settings
 from serve.writing import SectionWriter
 
@@ -37,48 +35,6 @@ SAMPLING = {
     "free": Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.05, max_tokens=700, seed=7),
 }
 """Sampling by grammar style: a raw small model wanders off at any temperature above zero."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Everything that stays the same while one draft is written."""
-
-    request: DraftRequest
-    template: Template
-    evidence: EvidenceSet
-    words: Vocabulary
-    plan: Mapping[str, tuple[Fact, ...]]
-    sections: tuple[SectionSpec, ...]
-
-    @property
-    def material(self) -> Material:
-        return Material(self.request.brief, self.evidence, self.template)
-
-
-def prepare(request: DraftRequest, template: Template | None = None) -> Job:
-    """Resolve the template, index the evidence and plan the facts; raises `InputError` before any model is asked.
-
-    Without a given template the brief names a built-in one: a request must not make us read a file.
-    """
-    brief = request.brief
-    template = template or builtin_template(brief.template)
-    if brief.language not in template.languages:
-        raise InputError(f"the template '{template.name}' has no language '{brief.language}'", where="brief.language",
-                         expected=f"one of: {', '.join(template.languages)}")  # fmt: skip
-    sections = template.sections_for(brief)
-    unknown = set(brief.notes) - {section.key for section in sections}
-    if unknown:
-        raise InputError(f"'{sorted(unknown)[0]}' is not a section of the template '{template.name}'",
-                         where="brief.notes", expected=", ".join(section.key for section in sections))  # fmt: skip
-    evidence = index_evidence(request.evidence, where="evidence")
-    return Job(
-        request=request,
-        template=template,
-        evidence=evidence,
-        words=vocabulary(evidence, brief),
-        plan=plan_facts(sections, evidence=evidence, brief=brief),
-        sections=sections,
-    )
 
 
 class ModelDrafter:
@@ -111,7 +67,7 @@ class ModelDrafter:
 class _Run:
     """One draft being written: holds what the section threads share."""
 
-    def __init__(self, job: Job, model: ChatModel, sampling: Sampling, settings: Settings, emit: Emit) -> None:
+    def __init__(self, job: Prepared, model: ChatModel, sampling: Sampling, settings: Settings, emit: Emit) -> None:
         self.job = job
         self.model = model
         self.sampling = sampling

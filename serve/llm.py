@@ -93,7 +93,7 @@ class ChatModel:
         served = [entry["id"] for entry in self._get("/models").get("data", [])]
         if self._wanted and self._wanted not in served:
             raise UpstreamError(f"does not serve the model '{self._wanted}'", where=self.url,
-                                expected=f"one of: {', '.join(served) or 'none'}", fix="set DAO_MODEL_NAME")  # fmt: skip
+                                expected=f"one of: {', '.join(served)}", fix="set DAO_MODEL_NAME")  # fmt: skip
         if not served:
             raise UpstreamError("lists no model", where=self.url, fix=START_HINT)
         return self._wanted or str(served[0])

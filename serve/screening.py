@@ -10,13 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from proposal.checks import run_checks
 from proposal.slots import MARK, SLOT, fill
-
-if TYPE_CHECKING:
-    from serve.drafting import Job
+from serve.preparing import Prepared
 
 SENTENCE_RULES = frozenset(
     {"EV-uncited-claim", "EV-dangling", "EV-number", "NE-loaded", "NE-certainty", "NE-pressure", "IN-instruction"}
@@ -53,7 +50,7 @@ MIN_FUNCTION_WORDS = 0.25
 """Share of function words under which a long sentence is no English prose; ordinary prose has 0.4 to 0.5."""
 
 
-def objections(sentence: str, others: Sequence[str], job: Job) -> list[str]:
+def objections(sentence: str, others: Sequence[str], job: Prepared) -> list[str]:
     """Return why a slotted sentence may not stand beside the others; empty when it may."""
     reasons = [*malformed(sentence), *invented_names(sentence, job)]
     if repeats(sentence, others):
@@ -75,7 +72,7 @@ def malformed(sentence: str) -> Iterator[str]:
         yield "no English prose"
 
 
-def invented_names(sentence: str, job: Job) -> list[str]:
+def invented_names(sentence: str, job: Prepared) -> list[str]:
     """Return capitalised words inside the sentence that stand nowhere in the brief, the evidence or the template."""
     known = _words_of(job.request.model_dump_json()) | _words_of(job.template.model_dump_json())
     inside = _unmarked(sentence).partition(" ")[2]
@@ -91,7 +88,7 @@ def _unmarked(sentence: str) -> str:
     return SLOT.sub("", MARK.sub("", sentence))
 
 
-def faults(sentence: str, job: Job) -> list[str]:
+def faults(sentence: str, job: Prepared) -> list[str]:
     """Return the ids of the rules that one slotted sentence breaks."""
     brief = job.request.brief
     filled = fill(sentence, evidence=job.evidence, brief=brief, language=brief.language)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from proposal.document import parse
 from proposal.draft import Sampling
@@ -19,10 +19,10 @@ from proposal.slots import SLOT, escape_slots
 from proposal.template import SectionSpec
 from proposal.values import Language
 from serve.llm import ChatModel
+from serve.preparing import Prepared
 from serve.screening import objections
 
-if TYPE_CHECKING:
-    from serve.drafting import Job
+OnText = Callable[[str], None]
 
 MAX_ROUNDS = 2
 """How often failing sentences are written again before they are left out."""
@@ -60,7 +60,7 @@ class SectionWriter:
         self._sampling = sampling
         self._native = native
 
-    def write(self, spec: SectionSpec, job: Job, on_text: Callable[[str], None]) -> Written:
+    def write(self, spec: SectionSpec, job: Prepared, on_text: OnText) -> Written:
         """Write one section; raises `UpstreamError` when the model cannot be reached or dies."""
         facts = job.plan[spec.key]
         language = job.request.brief.language
@@ -77,7 +77,7 @@ class SectionWriter:
         text = ("" if language == "zh" else " ").join(sentences)
         return Written(text, tally.tokens, tally.attempts, tuple(tally.removed))
 
-    def _model_sentences(self, spec: SectionSpec, job: Job, tally: _Tally, on_text: Callable[[str], None]) -> list[str]:
+    def _model_sentences(self, spec: SectionSpec, job: Prepared, tally: _Tally, on_text: OnText) -> list[str]:
         facts = job.plan[spec.key]
         messages = section_messages(
             spec, facts, brief=job.request.brief, evidence=job.evidence, template=job.template, style=self._style
@@ -95,7 +95,7 @@ class SectionWriter:
         tally.removed += failed
         return [sentence for sentence in kept if sentence]
 
-    def _constraint(self, job: Job, spec: SectionSpec, facts: Sequence[Fact], sentences: int) -> dict[str, Any]:
+    def _constraint(self, job: Prepared, spec: SectionSpec, facts: Sequence[Fact], sentences: int) -> dict[str, Any]:
         language = job.request.brief.language
         if self._style == "free":
             return {"response_format": free_grammar(job.words, language)}
@@ -108,7 +108,7 @@ class SectionWriter:
         messages: Sequence[Mapping[str, str]],
         constraint: Mapping[str, Any],
         tally: _Tally,
-        on_text: Callable[[str], None],
+        on_text: OnText,
     ) -> list[str]:
         """Return the sentences of one completion; the last one is dropped when the model was cut off."""
         sampling = self._sampling.model_copy(update={"seed": self._sampling.seed + tally.attempts})
@@ -123,7 +123,7 @@ class SectionWriter:
         return sentences
 
     def _screen(
-        self, sentences: Sequence[str], before: Sequence[str], job: Job, facts: Sequence[Fact]
+        self, sentences: Sequence[str], before: Sequence[str], job: Prepared, facts: Sequence[Fact]
     ) -> tuple[list[str], list[str]]:
         """Split sentences into kept and failed; a failed one leaves an empty string as its gap among the kept."""
         kept: list[str] = []
@@ -148,7 +148,7 @@ def plain_sentences(spec: SectionSpec, facts: Sequence[Fact], language: Language
     return max(1, min(MAX_PLAIN_SENTENCES, round((low - 10 * len(facts)) / per_sentence) + 1))
 
 
-def authors_words(spec: SectionSpec, job: Job) -> list[str]:
+def authors_words(spec: SectionSpec, job: Prepared) -> list[str]:
     """Return the author's own sentences for a section, for a model that cannot be trusted to convey them.
 
     The first model-written section states what is asked for, the second the background; notes stand in their section.
@@ -163,7 +163,7 @@ def authors_words(spec: SectionSpec, job: Job) -> list[str]:
     return [escape_slots(" ".join(part.split())) for part in parts if part.strip()]
 
 
-def _again(failed: Sequence[str], job: Job) -> str:
+def _again(failed: Sequence[str], job: Prepared) -> str:
     joined = " ".join(failed)[:600]
     if job.request.brief.language == "zh":
         return f"\n请另写{len(failed)}句，不要重复这些被检查退回的句子：{joined}"

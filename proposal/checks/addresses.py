@@ -46,7 +46,7 @@ def known_tokens() -> Mapping[str, str]:
 
 def checksums(context: CheckContext) -> Iterator[Hit]:
     """Report addresses whose capitals do not match their checksum."""
-    for address in context.document.addresses:
+    for address in context.addresses:
         digits = address.text[2:]
         if digits in (digits.lower(), digits.upper()):
             if address.text.lower() not in _NOBODY and any(d.isalpha() for d in digits):
@@ -69,7 +69,7 @@ def lengths(context: CheckContext) -> Iterator[Hit]:
 def look_alikes(context: CheckContext) -> Iterator[Hit]:
     """Report two addresses that agree at both ends and differ between: the mark of a poisoned address."""
     seen: dict[tuple[str, str], Address] = {}
-    for address in context.document.addresses:
+    for address in context.addresses:
         digits = address.text[2:].lower()
         if len(set(digits)) < 6:
             continue
@@ -106,7 +106,7 @@ def recipients(context: CheckContext) -> list[Address]:
     """Return the addresses that something is paid to, as the sentence or the column of a table says."""
     if "recipients" not in context.memory:
         context.memory["recipients"] = [
-            address for address in context.document.addresses
+            address for address in context.addresses
             if _is_payee(context, address) or _is_in_payee_column(context, address)
         ]  # fmt: skip
     found: list[Address] = context.memory["recipients"]
@@ -155,7 +155,7 @@ def named_tokens(context: CheckContext) -> Mapping[str, str]:
     """Return the token contracts that the text itself names ("USDC (0x…)"), with the well-known ones."""
     found = dict(known_tokens())
     symbols = set(known_tokens().values()) | {a.unit for a in context.document.amounts if a.kind == "money"}
-    for address in context.document.addresses:
+    for address in context.addresses:
         match = _SYMBOL.search(context.text[max(0, address.start - 40) : address.start])
         if match and (match[1] is None or (match[1] in symbols and match[1] not in _NOT_SYMBOLS)):
             found.setdefault(address.text.lower(), match[1] or "token")
@@ -194,7 +194,7 @@ def unknown_addresses(context: CheckContext) -> Iterator[Hit]:
     if context.brief is not None:
         texts.append(context.brief.model_dump_json())
     known = {found.lower() for text in texts for found in _ADDRESS.findall(text)} | set(known_tokens())
-    for address in context.document.addresses:
+    for address in context.addresses:
         if address.text.lower() not in known and address.text.lower() not in _NOBODY:
             yield Hit(address.start, address.end, "neither the evidence nor the brief holds this address")
 
@@ -208,7 +208,7 @@ def swapped_addresses(context: CheckContext) -> Iterator[Hit]:
         label = fold(value.label_in(context.language))
         if label and isinstance(value.value, str) and _ADDRESS.fullmatch(value.value):
             labelled[label] = value.value.lower()
-    for address in context.document.addresses if labelled else ():
+    for address in context.addresses if labelled else ():
         sentence = context.sentence_at(address.start)
         if sentence is None:
             continue
@@ -226,7 +226,7 @@ def ens_names(context: CheckContext) -> Iterator[Hit]:
     """Report one name with two addresses, and payments to a name without its address."""
     pairs: dict[str, str] = {}
     ends = {match.end(): match[1] for match in _ENS.finditer(context.folded)}
-    for address in context.document.addresses:
+    for address in context.addresses:
         gap = next((end for end in range(address.start, max(0, address.start - 12), -1) if end in ends), None)
         if gap is None or not re.fullmatch(r"[ ]?[(（\[:=`-]{0,3}[ ]?[`\[]{0,2}", context.text[gap : address.start]):
             continue

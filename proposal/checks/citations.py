@@ -68,7 +68,7 @@ def _claims(context: CheckContext) -> Iterator[Claim]:
     amounts = _grouped([a for a in document.amounts if a.checkable], spans)
     dates = _grouped([d for d in document.dates if d.precision in {"day", "month", "month_day"}], spans)
     quotes = _grouped([q for q in document.quotes if _is_quotation(q)], spans)
-    hashes = _grouped(document.hashes, spans)
+    hashes = _grouped(context.hashes, spans)
     citations = _grouped(document.citations, spans)
     for at, (start, end, heading) in enumerate(spans):
         ids = tuple(dict.fromkeys(c.id for c in citations.get(at, ())))
@@ -347,7 +347,7 @@ def unknown_hashes(context: CheckContext) -> Iterator[Hit]:
               for found in _HASH.findall(f"{item.url} {item.excerpt}")}  # fmt: skip
     if context.brief is not None:
         known |= {found.lower() for found in _HASH.findall(context.brief.model_dump_json())}
-    for mention in context.document.hashes:
+    for mention in context.hashes:
         if mention.text.lower() not in known:
             yield Hit(mention.start, mention.end, f"no evidence has the hash {mention.text[:10]}…{mention.text[-6:]}")
 
@@ -451,7 +451,7 @@ def mislabelled(context: CheckContext) -> Iterator[Hit]:
     for claim in claims(context):
         if claim.heading or not claim.cited:
             continue
-        stems = _stems(claim.text)
+        stems = _stems(_without_figures(claim))
         for amount in claim.amounts:
             stated = [
                 (item, value) for item in claim.cited for name, value in item.values.items() if states(value, amount)
@@ -461,6 +461,14 @@ def mislabelled(context: CheckContext) -> Iterator[Hit]:
                 yield Hit(
                     amount.start, amount.end, f"the figure counts “{label[:80]}”, of which the sentence does not speak"
                 )
+
+
+def _without_figures(claim: Claim) -> str:
+    """Return the words of a sentence without its figures, whose units are words of any label."""
+    text = claim.text
+    for amount in reversed(claim.amounts):
+        text = text[: amount.start - claim.start] + " " + text[amount.end - claim.start :]
+    return text
 
 
 def _subject(item: Evidence, value: Value) -> set[str]:

@@ -232,19 +232,15 @@ def _one_ask(context: CheckContext) -> Iterator[Hit]:
                 yield Hit(ask.start, ask.end, f"the total is {ask.text} here and {first.text} before")
 
 
+_DIGITS_BESIDE = re.compile(r"[A-Za-z]{0,12}[ ]{0,2}[(（][ ]?([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})[ ]?[)）]")
+
+
 def _words_and_digits(context: CheckContext) -> Iterator[Hit]:
     """Report “thirty (45) days” and its like: two printings of one figure that differ."""
-    amounts = context.document.amounts
-    for first, second in pairwise(amounts):
-        if (first.kind == "word") == (second.kind == "word") or "ordinal" in {first.kind, second.kind}:
-            continue
-        between = context.text[first.end : second.start]
-        if not re.fullmatch(r"[A-Za-z]{0,12}[ ]{0,2}[(（][ ]?", between) or context.text[
-            second.end : second.end + 1
-        ] not in {")", "）"}:
-            continue
-        if (not first.unit or not second.unit or first.unit == second.unit) and first.value != second.value:
-            yield Hit(first.start, second.end, f"“{first.text}” and “{second.text}” are two figures")
+    for amount in context.document.amounts:
+        beside = _DIGITS_BESIDE.match(context.text, amount.end) if amount.kind == "word" else None
+        if beside and amount.value != Decimal(beside[1].replace(",", "")):
+            yield Hit(amount.start, beside.end(), f"“{amount.text}” and “{beside[1]}” are two figures")
 
 
 def _brief_labels(context: CheckContext) -> Iterator[Hit]:

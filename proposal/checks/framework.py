@@ -6,6 +6,7 @@ template may raise or lower it, so the same rule can block in one DAO and advise
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from proposal.brief import Brief
 from proposal.checks.phrases import PhraseHit, Spans, fold, has_han
-from proposal.document import Block, Document, Section, Sentence
+from proposal.document import Address, Block, Document, HashMention, Section, Sentence
 from proposal.evidence import EvidenceSet
 from proposal.findings import Finding, Severity
 from proposal.template import SectionSpec, Template
@@ -79,6 +80,23 @@ class CheckContext:
         return Spans(blocks + [(max(0, start), end) for start, end in links])
 
     @cached_property
+    def addresses(self) -> tuple[Address, ...]:
+        """Every address outside link targets, in code too: that is where most proposals print them."""
+        return tuple(Address(*found) for found in self._hexadecimals(40))
+
+    @cached_property
+    def hashes(self) -> tuple[HashMention, ...]:
+        """Every transaction hash outside link targets, in code too."""
+        return tuple(HashMention(*found) for found in self._hexadecimals(64))
+
+    def _hexadecimals(self, digits: int) -> Iterator[tuple[int, int, str]]:
+        """Yield the numbers of 0x and this many digits, each with its place."""
+        targets = Spans((max(0, link.end - len(link.url) - 1), link.end) for link in self.document.links)
+        for match in _HEXADECIMAL.finditer(self.text) if "0x" in self.text else ():
+            if len(match[0]) == digits + 2 and not targets.covers(match.start()):
+                yield match.start(), match.end(), match[0]
+
+    @cached_property
     def sections_by_key(self) -> dict[str, Section]:
         """The text's sections that the template knows, by the template's key (the first of each)."""
         return {spec.key: section for section, spec in reversed(self.known_sections)}
@@ -106,6 +124,8 @@ class CheckContext:
         """Return the sentence or table row that holds a place."""
         return _holding(self.document.sentences, place)
 
+
+_HEXADECIMAL = re.compile(r"(?<![A-Za-z0-9])0x[0-9a-fA-F]{40,64}(?![A-Za-z0-9])")
 
 PartT = TypeVar("PartT", Block, Sentence)
 

@@ -115,18 +115,18 @@ _SUBJECTS: tuple[tuple[str, re.Pattern[str]], ...] = (
         r"(?<![a-z])(?:transfers?|pays?|disburses?|grants?|streams?|sends?) (?:[^.\n]{0,20} )?[$]?[0-9]|"
         r"(?:拨付|支付|发放|转账)[^。\n]{0,6}[0-9]")),
     ("a contract upgrade", re.compile(
-        r"(?<![a-z])(?:upgrade|upgrades|upgrading|redeploy|deploy a new|new implementation|migrate) "
-        r"(?:[^.\n]{0,20} )?(?:contract|contracts|implementation|proxy)|升级[^。\n]{0,6}合约")),
+        r"(?<![a-z])(?:upgrades?|upgrading|redeploys?|migrates?) (?:[^.\n]{0,20} )?"
+        r"(?:contracts?|implementation|proxy)(?![a-z])|升级[^。\n]{0,6}合约")),
     ("a change of governance rules", re.compile(
-        r"(?<![a-z])(?:change|changes|lower|reduce|raise|increase|set|amend)s? (?:the )?(?:[^.\n]{0,15} )?"
+        r"(?<![a-z])(?:changes?|lowers?|reduces?|raises?|increases?|sets?|amends?) (?:the )?(?:[^.\n]{0,15} )?"
         r"(?:quorum|voting period|voting delay|timelock|proposal threshold|constitution)|"
         r"(?:修改|降低|提高|调整)[^。\n]{0,6}(?:法定人数|投票期|提案门槛|章程)")),
     ("a role or owner", re.compile(
-        r"(?<![a-z])(?:appoint|elect|remove|replace|grant|revoke)s? (?:[^.\n]{0,25} )?"
-        r"(?:as (?:a )?(?:member|steward|signer|director)|role|ownership|signers?|stewards?|council)(?![a-z])|"
+        r"(?<![a-z])(?:appoints?|elects?|removes?|replaces?|revokes?) (?:[^.\n]{0,25} )?"
+        r"(?:as (?:a )?(?:member|steward|signer|director)|roles?|ownership|signers?|stewards?|council)(?![a-z])|"
         r"(?:任命|选举|罢免|更换)[^。\n]{0,8}(?:委员|成员|签署人|理事)")),
     ("the issue of tokens", re.compile(
-        r"(?<![a-z])(?:mint|mints|issue new|increase the (?:max(?:imum)? )?supply|emissions? (?:rate|schedule))(?![a-z])"
+        r"(?<![a-z])(?:mints?|issues? new|increases? the (?:max(?:imum)? )?supply|emissions? (?:rate|schedule))(?![a-z])"
         r"|增发|铸造")),
 )  # fmt: skip
 

@@ -40,7 +40,7 @@ def only(items, kind):
 
 
 def test_a_prompt_of_a_row_is_the_prompt_that_serving_sends() -> None:
-    from serve.drafting import prepare
+    from serve.preparing import prepare
 
     case = full_case()
     job = prepare(DraftRequest(brief=case.brief, evidence=tuple(case.evidence.values())))

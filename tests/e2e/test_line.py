@@ -1,4 +1,4 @@
-"""The whole line on real parts: the embedded model on vLLM, the gateway, a draft of every sample, a decision, an export."""
+"""The whole line on real parts: the embedded model on vLLM, the gateway, a draft of every sample."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ are the real ones.
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -247,7 +249,24 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
 
 
 def a_store(folder: Path, **options: Any) -> Store:
-    return Store.open(f"sqlite:///{folder / 'desk.sqlite3'}", **options)
+    return Store.open(f"sqlite:///{an_empty_database(folder)}", **options)
+
+
+def an_empty_database(folder: Path) -> Path:
+    """Put a database with its tables into the folder: migrating once for all tests saves most of their time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "desk.sqlite3"
+    file.write_bytes(_migrated())
+    file.chmod(0o600)
+    return file
+
+
+@functools.cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "desk.sqlite3"
+        Store.open(f"sqlite:///{file}").close()
+        return file.read_bytes()
 
 
 def add_draft(store: Store, draft_id: str = "d-1", *, submitted_by: str = "token", **brief: Any) -> None:
@@ -305,7 +324,9 @@ class App:
 @contextmanager
 def an_app(folder: Path, drafter: ScriptedDrafter | None = None, **settings: Any) -> Iterator[App]:
     """Yield a gateway whose jobs run when the test says so."""
-    app = create_app(settings_in(folder, **settings), drafter=drafter or ScriptedDrafter())
+    chosen = settings_in(folder, **settings)
+    an_empty_database(chosen.data_dir)
+    app = create_app(chosen, drafter=drafter or ScriptedDrafter())
     services: Services = app.state.services
     headers = {"authorization": f"Bearer {services.token.value}"}
     try:

@@ -69,7 +69,7 @@ def test_a_sentence_that_the_checks_refuse_is_written_again() -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        "The budget is forty-five thousand dollars and will be paid to the creators of the marketplace over the season.",
+        "The budget is forty-five thousand dollars and will be paid to the creators over the season.",
         "The treasury paid 99,999 USDC for the earlier rebate according to the report of the office.",
         "You can now write your own proposal with the help of this text.",
         "The programme programme programme programme is for the members of the DAO.",

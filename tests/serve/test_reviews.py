@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from proposal.template import ReviewProfile
 from serve.auth import person_key
 from serve.reviews import Reviews, Status, Vote, find_draft, status_of
 from serve.store import Reviewer, Store
-from tests.serve.builders import NOON, a_draft, a_request, a_store, add_draft, add_finished
+from tests.serve.builders import NOON, a_draft, a_store, add_draft, add_finished
 
 
 def person(name: str) -> Reviewer:
@@ -311,6 +312,11 @@ def test_every_order_of_three_reviewers_changing_their_minds_ends_the_same(tmp_p
         assert reviews.export(draft_id).text
 
 
+@pytest.fixture(scope="module")
+def shared_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return a_store(tmp_path_factory.mktemp("votes"))
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     steps=st.lists(
@@ -322,21 +328,20 @@ def test_every_order_of_three_reviewers_changing_their_minds_ends_the_same(tmp_p
     )
 )
 def test_the_export_opens_exactly_when_the_standing_votes_say_so(
-    steps: list[tuple[Reviewer, Verdict]], tmp_path_factory: pytest.TempPathFactory
+    steps: list[tuple[Reviewer, Verdict]], shared_store: Store
 ) -> None:
-    store = a_store(tmp_path_factory.mktemp("votes"))
-    add_finished(store, draft=a_draft(a_request(authors=[])))
-    reviews = Reviews(store)
+    draft_id = f"d-{uuid.uuid4().hex}"
+    add_finished(shared_store, draft_id)
+    reviews = Reviews(shared_store)
     latest: dict[str, str] = {}
     for who, verdict in steps:
-        reviews.decide("d-1", who, vote(verdict))
+        reviews.decide(draft_id, who, vote(verdict))
         latest[who.key] = verdict
         verdicts = list(latest.values())
         expected = verdicts.count("approve") >= 2 and "reject" not in verdicts
         try:
-            reviews.export("d-1")
+            reviews.export(draft_id)
             opened = True
         except GateError:
             opened = False
         assert opened == expected
-    store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -22,22 +23,33 @@ from tests.serve.builders import a_draft, a_request, a_store, add_draft, add_fin
 ADA = Reviewer("ada", "Ada")
 
 
-def test_the_migrations_make_the_tables_that_the_code_describes(store: Store) -> None:
+def differences(store: Store) -> list[Any]:
     with store.connection() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
+        return list(compare_metadata(context, metadata))
+
+
+def test_the_migrations_make_the_tables_that_the_code_describes(store: Store) -> None:
+    assert differences(store) == []
+
+
+def test_a_database_that_is_not_there_is_made(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'new' / 'folder' / 'desk.sqlite3'}")
+    assert differences(store) == []
+    assert stat.S_IMODE((tmp_path / "new" / "folder").stat().st_mode) == 0o700
 
 
 def test_a_database_opened_again_still_holds_its_drafts(tmp_path: Path) -> None:
-    first = a_store(tmp_path)
+    url = f"sqlite:///{tmp_path / 'desk.sqlite3'}"
+    first = Store.open(url)
     add_draft(first, "d-kept")
     first.close()
-    with a_store(tmp_path).read() as tx:
+    with Store.open(url).read() as tx:
         assert tx.draft("d-kept") is not None
 
 
 def test_only_the_owner_may_read_the_database_file(tmp_path: Path) -> None:
-    store = a_store(tmp_path)
+    store = Store.open(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
     add_draft(store)
     modes = {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.glob("desk.sqlite3*")}
     assert modes == {0o600}

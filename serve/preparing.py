@@ -1,0 +1,56 @@
+"""Preparing a draft: everything that is decided before a model is asked, and that stays the same while it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from proposal.draft import DraftRequest
+from proposal.errors import InputError
+from proposal.evidence import EvidenceSet, index_evidence
+from proposal.plan import Fact, plan_facts
+from proposal.sections import Material
+from proposal.slots import Vocabulary, vocabulary
+from proposal.template import SectionSpec, Template, builtin_template
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything that stays the same while one draft is written."""
+
+    request: DraftRequest
+    template: Template
+    evidence: EvidenceSet
+    words: Vocabulary
+    plan: Mapping[str, tuple[Fact, ...]]
+    sections: tuple[SectionSpec, ...]
+
+    @property
+    def material(self) -> Material:
+        return Material(self.request.brief, self.evidence, self.template)
+
+
+def prepare(request: DraftRequest, template: Template | None = None) -> Prepared:
+    """Resolve the template, index the evidence and plan the facts; raises `InputError` before any model is asked.
+
+    Without a given template the brief names a built-in one: a request must not make us read a file.
+    """
+    brief = request.brief
+    template = template or builtin_template(brief.template)
+    if brief.language not in template.languages:
+        raise InputError(f"the template '{template.name}' has no language '{brief.language}'", where="brief.language",
+                         expected=f"one of: {', '.join(template.languages)}")  # fmt: skip
+    sections = template.sections_for(brief)
+    unknown = set(brief.notes) - {section.key for section in sections}
+    if unknown:
+        raise InputError(f"'{sorted(unknown)[0]}' is not a section of the template '{template.name}'",
+                         where="brief.notes", expected=", ".join(section.key for section in sections))  # fmt: skip
+    evidence = index_evidence(request.evidence, where="evidence")
+    return Prepared(
+        request=request,
+        template=template,
+        evidence=evidence,
+        words=vocabulary(evidence, brief),
+        plan=plan_facts(sections, evidence=evidence, brief=brief),
+        sections=sections,
+    )
