@@ -23,8 +23,13 @@ define failed
 { echo "$(1)" >&2; exit 1; }
 endef
 
-UNIT := not model and not swift and not browser and not postgres
-REAL := (model or browser or postgres) and not swift
+ROOMS := proposal rewards data_prep recipes serve
+# Examples in docstrings are tests too, except where importing the module needs ms-swift or a running migration.
+EXAMPLES := --doctest-modules --ignore=rewards/dao_swift_plugin.py --ignore=serve/migrations
+UNIT  := not model and not swift and not browser and not postgres
+REAL  := (model or browser or postgres) and not swift
+# The model environment has no web framework, so only rooms without one are collected there.
+SWIFT := $(wildcard tests/proposal tests/rewards tests/data_prep tests/recipes)
 
 .PHONY: help
 help: ## Show this list
@@ -90,7 +95,7 @@ check: .venv/.ready-dev ## The fast tier: ruff, mypy, unit tests without torch (
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -n $(JOBS) -m "$(UNIT)"
+	$(BIN)/pytest -n $(JOBS) -m "$(UNIT)" $(EXAMPLES) tests $(ROOMS)
 
 # Every tier runs even if an earlier one failed, so that one run tells everything; the status is the worst.
 .PHONY: test
@@ -100,9 +105,9 @@ test: .venv/.ready-dev .venv-model/.ready-train model test-programs ## Everythin
 	tier "ruff" $(BIN)/ruff check .; \
 	tier "formatting" $(BIN)/ruff format --check .; \
 	tier "types" $(BIN)/mypy; \
-	tier "units" $(BIN)/pytest -q -n $(JOBS) -m "$(UNIT)"; \
-	tier "real vLLM, browser, PostgreSQL" $(BIN)/pytest -v --timeout 900 -m "$(REAL)"; \
-	tier "ms-swift, inside the model environment" $(MODEL)/python -m pytest -v --timeout 900 -m swift; \
+	tier "units" $(BIN)/pytest -n $(JOBS) -m "$(UNIT)" $(EXAMPLES) tests $(ROOMS); \
+	tier "real vLLM, browser, PostgreSQL" $(BIN)/pytest -v --timeout 900 -m "$(REAL)" tests; \
+	tier "ms-swift, inside the model environment" $(MODEL)/python -m pytest -v --timeout 900 -m swift $(SWIFT); \
 	exit $$status
 
 # The browser and the database server are programs of the system: installed where we may, asked for where we may not.
@@ -121,8 +126,8 @@ test-programs:
 	  || $(call failed,apt-get could not install $${missing[*]}. To do: install them by hand; then run make test again)
 
 .PHONY: bench
-bench: model ## Measure the model server: time to ready, tokens a second with six sections at once
-	@$(BIN)/python -m serve.bench_host --python $(MODEL)/python
+bench: .venv/.ready-dev model ## Measure the model server: time to ready, tokens a second with six sections at once
+	@$(BIN)/python -m tests.bench.bench_model_server
 
 # --- tidy -----------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ import difflib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from data_prep.faults import Fault, shown
 from data_prep.media import check_media
 from data_prep.reading import RawRow, read_rows
 from data_prep.records import RESERVED_COLUMNS, REWARD_COLUMNS
-from data_prep.turns import Report, Turn, check_last, check_text, check_turns, read_turn, read_turns
+from data_prep.turns import Report, Turn, broken_turn, check_last, check_text, check_turns, read_turn, read_turns
 from proposal.errors import nearest
 
 Format = Literal["alpaca", "sharegpt", "messages", "preference", "kto", "text", "multimodal"]
@@ -97,35 +97,69 @@ class Validation:
         return not self.faults
 
 
-def validate(path: Path, *, expect: Format | None = None, media: Path | None = None) -> Validation:
-    """Check every row of a data file; `media` is where images are looked for beside the file's own
-    folder.
+def validate(
+    path: Path,
+    *,
+    expect: Format | None = None,
+    media: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Validation:
+    """Check every row of a data file.
+
+    `media` is where images are looked for beside the file's own folder; `columns` maps field names of the file to
+    those of the known formats.
     """
     result = Validation(str(path), expect)
-    items = read_rows(path)
-    sample: list[RawRow | Fault] = list(islice(items, _SAMPLE))
+    items = (_renamed(item, columns or {}) for item in read_rows(path))
+    sample = list(islice(items, _SAMPLE))
     raw = [item for item in sample if isinstance(item, RawRow)]
     if result.format is None and raw:
         result.format = detect([row.data for row in raw])
         if result.format is None:
             result.faults.append(_unknown_format(path, raw[0]))
-    labels: Counter[Any] = Counter()
-    extra: Counter[str] = Counter()
-    doubtful: Counter[str] = Counter()
+    tally = _Tally()
     for item in _chained(sample, items):
         if isinstance(item, Fault):
             result.faults.append(item)
             continue
         result.rows += 1
         if result.format is not None:
-            found = check_row(item, result.format, path, media=media)
+            found = [_named_back(fault, columns or {}) for fault in check_row(item, result.format, path, media=media)]
             result.faults += [fault for fault in found if fault.code not in NOTED]
-            doubtful.update(fault.message for fault in found if fault.code in NOTED)
-            labels[str(item.data.get("label", item.data.get("kto_tag")))] += 1
-            extra.update(key for key in item.data if key not in KNOWN_FIELDS and not key.startswith("dao_"))
-    _conclude(result, labels, extra)
-    result.notes += [f"{message}: {count} rows" for message, count in doubtful.most_common(8)]
+            tally.add(item, found)
+    _conclude(result, tally)
     return result
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What is counted over a file."""
+
+    labels: Counter[str] = field(default_factory=Counter)
+    extra: Counter[str] = field(default_factory=Counter)
+    doubtful: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def add(self, row: RawRow, found: Sequence[Fault]) -> None:
+        self.labels[str(row.data.get("label", row.data.get("kto_tag")))] += 1
+        self.extra.update(key for key in row.data if key not in KNOWN_FIELDS and not key.startswith("dao_"))
+        self.rejected.update(name for name in _REJECTED if name in row.data)
+        self.doubtful.update(fault.message for fault in found if fault.code in NOTED)
+
+
+def _renamed(item: RawRow | Fault, columns: Mapping[str, str]) -> RawRow | Fault:
+    if isinstance(item, Fault) or not columns:
+        return item
+    data = {columns.get(key, key): value for key, value in item.data.items()}
+    return RawRow(item.number, item.line, data)
+
+
+def _named_back(fault: Fault, columns: Mapping[str, str]) -> Fault:
+    """Name the field as the file does."""
+    for theirs, ours in columns.items():
+        if fault.field == ours or fault.field.startswith((f"{ours}.", f"{ours}[")):
+            return replace(fault, field=theirs + fault.field[len(ours) :])
+    return fault
 
 
 def _chained(sample: Sequence[RawRow | Fault], rest: Iterator[RawRow | Fault]) -> Iterator[RawRow | Fault]:
@@ -133,20 +167,36 @@ def _chained(sample: Sequence[RawRow | Fault], rest: Iterator[RawRow | Fault]) -
     yield from rest
 
 
-def _conclude(result: Validation, labels: Counter[Any], extra: Counter[str]) -> None:
-    if result.format == "kto" and result.rows and not result.faults and len(labels) < 2:
+def _conclude(result: Validation, tally: _Tally) -> None:
+    if result.format == "kto" and result.rows and not result.faults and len(tally.labels) < 2:
         result.faults.append(
             Fault(
                 "one-label",
                 result.file,
-                f"every row has the label {next(iter(labels))}",
+                f"every row has the label {next(iter(tally.labels))}",
                 field="label",
                 fix="KTO needs wanted and unwanted texts",
             )
         )
-    if extra:
-        named = ", ".join(f"{name} ({count} rows)" for name, count in extra.most_common(8))
+    mixed = mixed_pairs(result.file, tally.rejected)
+    if mixed:
+        result.faults.append(mixed)
+    if tally.extra:
+        named = ", ".join(f"{name} ({count} rows)" for name, count in tally.extra.most_common(8))
         result.notes.append(f"columns that no trainer reads: {named}")
+    result.notes += [f"{message}: {count} rows" for message, count in tally.doubtful.most_common(8)]
+
+
+def mixed_pairs(file: str, names: Counter[str]) -> Fault | None:
+    """Return the fault of a file whose rows name the rejected text in several ways.
+
+    Loaded together, each row gets the columns of all, empty where it has none, and ms-swift refuses the empty ones.
+    """
+    if len(names) < 2:
+        return None
+    counted = ", ".join(f"{name} ({count} rows)" for name, count in names.most_common())
+    return Fault("mixed-columns", file, "rows name the rejected text in several ways", found=counted,
+                 fix="convert the file: dao-agent data convert FILE --to messages")  # fmt: skip
 
 
 def detect(rows: Sequence[Mapping[str, Any]]) -> Format | None:
@@ -207,7 +257,7 @@ def check_row(row: RawRow, format_: Format, path: Path, *, media: Path | None = 
     def report(code: str, where: str, message: str, **more: Any) -> None:
         faults.append(Fault(code, str(path), message, row.number, row.line, where, **more))
 
-    data = _without_slips(row.data, format_, report)
+    data = without_slips(row.data, format_, report)
     if not data:
         return faults
     kind = format_of(set(data), data)
@@ -230,7 +280,7 @@ def check_row(row: RawRow, format_: Format, path: Path, *, media: Path | None = 
     return faults
 
 
-def _without_slips(data: Mapping[str, Any], format_: Format, report: Report) -> dict[str, Any]:
+def without_slips(data: Mapping[str, Any], format_: Format, report: Report) -> dict[str, Any]:
     """Report misspelt fields, and return the row as it was meant, so that one slip is reported
     once.
     """
@@ -334,8 +384,7 @@ def _alpaca_turns(data: Mapping[str, Any], report: Report) -> list[Turn]:
     if extra is not None and not isinstance(extra, str):
         report("wrong-type", "input", "has to be text", found=shown(extra))
     elif extra and extra.strip():
-        joined = f"{question[0].text}\n{extra}".strip() if question else extra
-        question = [Turn("user", joined, "instruction" if question else "input")]
+        question = [replace(question[0], text=f"{question[0].text}\n{extra}".strip())]
     turns += question
     if "chosen" not in data and "rejected" not in data:
         turns += _text_turn(data, "output", "assistant", report)
@@ -344,17 +393,11 @@ def _alpaca_turns(data: Mapping[str, Any], report: Report) -> list[Turn]:
 
 def _text_turn(data: Mapping[str, Any], name: str, role: Literal["user", "assistant"], report: Report) -> list[Turn]:
     if name not in data:
-        report(
-            "missing-field",
-            name,
-            "the row lacks this field",
-            found=shown(dict(data)),
-            fix=f"add '{name}'",
-        )
-        return []
+        report("missing-field", name, "the row lacks this field", found=shown(dict(data)), fix=f"add '{name}'")
+        return [broken_turn(role, name)]
     if not isinstance(data[name], str):
         report("wrong-type", name, "has to be text", found=shown(data[name]))
-        return []
+        return [broken_turn(role, name)]
     return [Turn(role, data[name], name)]
 
 
@@ -402,9 +445,10 @@ def answer_of(value: Any, name: str, report: Report) -> str | None:
     if not turns:
         return None
     for turn in turns:
-        check_text(turn.text, turn.field, report)
+        if not turn.broken:
+            check_text(turn.text, turn.field, report)
     check_last(turns, report, answer=True)
-    return turns[-1].text
+    return None if turns[-1].broken else turns[-1].text
 
 
 def _check_label(data: Mapping[str, Any], report: Report) -> None:
@@ -485,7 +529,7 @@ def check_for(row: RawRow, training: Training, path: Path) -> list[Fault]:
     if training == "grpo":
         _check_reward_columns(data, report)
     check_media(data, turns, Path(), None, report)
-    return faults
+    return [fault for fault in faults if fault.code not in NOTED]
 
 
 def _check_native_pair(data: Mapping[str, Any], turns: Sequence[Turn], report: Report) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from data_prep.faults import shown
 from proposal.errors import nearest
 
-Role = Literal["system", "user", "assistant", "tool_call", "tool_response"]
+Role = Literal["system", "user", "assistant", "tool_call", "tool_response", "unknown"]
 
 ROLES: Mapping[str, Role] = {
     "system": "system",
@@ -57,26 +57,28 @@ Report = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn: ms-swift's role, its text, the field it stands in, and the media that stand inside
-    it.
+    """One turn: ms-swift's role, its text, the field it stands in, and the media that stand inside it.
+
+    A `broken` turn was reported already; it keeps its place, so that nothing else is blamed for its absence.
     """
 
     role: Role
     text: str
     field: str
     media: tuple[tuple[str, str], ...] = ()
+    broken: bool = False
+
+
+def broken_turn(role: Role, field: str) -> Turn:
+    """Return what stands in for a turn that could not be read."""
+    return Turn(role, "", field, broken=True)
 
 
 def read_turns(value: Any, field: str, report: Report) -> list[Turn]:
-    """Read a list of turns; whatever is not a turn is reported and left out."""
+    """Read a list of turns; whatever is not a turn is reported and leaves a broken one."""
     if not isinstance(value, list):
-        report(
-            "wrong-type",
-            field,
-            "has to be a list of turns",
-            found=shown(value),
-            fix="write it as a list; text that holds JSON is not a list",
-        )
+        report("wrong-type", field, "has to be a list of turns", found=shown(value),
+               fix="write it as a list; text that holds JSON is not a list")  # fmt: skip
         return []
     if not value:
         report("empty", field, "has no turn", fix="give it at least one turn")
@@ -90,45 +92,39 @@ def read_turn(item: Any, field: str, report: Report) -> list[Turn]:
     """Read one turn; one that carries a tool call beside its text becomes two."""
     if not isinstance(item, dict):
         report("wrong-type", field, "a turn has to be an object", found=shown(item))
-        return []
-    keys = ("role", "content") if "role" in item or "content" in item else ("from", "value")
-    for name in keys:
-        if name not in item and not (name == "content" and item.get("tool_calls")):
-            near = nearest(name, [str(key) for key in item])
-            report(
-                "missing-field",
-                f"{field}.{name}",
-                "the turn lacks this field",
-                found=shown(item),
-                near=near or "",
-                fixable=bool(near),
-                fix=f"name it '{name}'" if near else f"add '{name}'",
-            )
-            return []
-    role = _role(item.get(keys[0]), f"{field}.{keys[0]}", report)
-    if role is None:
-        return []
-    return _contents(item, role, f"{field}.{keys[1]}", report)
+        return [broken_turn("unknown", field)]
+    role_key, text_key = ("role", "content") if "role" in item or "content" in item else ("from", "value")
+    if not _has(item, role_key, field, report):
+        return [broken_turn("unknown", field)]
+    role = _role(item[role_key], f"{field}.{role_key}", report)
+    if not item.get("tool_calls") and not _has(item, text_key, field, report):
+        return [broken_turn(role, field)]
+    return _contents(item, role, f"{field}.{text_key}", report)
 
 
-def _role(word: Any, field: str, report: Report) -> Role | None:
+def _has(item: Mapping[str, Any], name: str, field: str, report: Report) -> bool:
+    if name in item:
+        return True
+    near = nearest(name, [str(key) for key in item]) or ""
+    report("missing-field", f"{field}.{name}", "the turn lacks this field", found=shown(item), near=near,
+           fixable=bool(near), fix=f"name it '{name}'" if near else f"add '{name}'")  # fmt: skip
+    return False
+
+
+def _role(word: Any, field: str, report: Report) -> Role:
     if isinstance(word, str) and word in ROLES:
         return ROLES[word]
     folded = word.strip().lower().replace("-", "_") if isinstance(word, str) else ""
     near = folded if folded in ROLES else nearest(folded, ROLES) if folded else None
     report("role-unknown", field, "not a role", found=shown(word), near=near or "", fixable=near is not None,
            fix=f"use one of: {', '.join(ROLES)}")  # fmt: skip
-    return ROLES[near] if near else None
+    return ROLES[near] if near else "unknown"
 
 
 def _contents(item: Mapping[str, Any], role: Role, field: str, report: Report) -> list[Turn]:
     content = item.get(field.rpartition(".")[2])
     calls = [
-        Turn(
-            "tool_call",
-            json.dumps(call.get("function", call), ensure_ascii=False),
-            f"{field[:-8]}.tool_calls",
-        )
+        Turn("tool_call", json.dumps(call.get("function", call), ensure_ascii=False), f"{field[:-8]}.tool_calls")
         for call in item.get("tool_calls") or []
         if isinstance(call, dict)
     ]
@@ -141,7 +137,7 @@ def _contents(item: Mapping[str, Any], role: Role, field: str, report: Report) -
     if isinstance(content, list):
         return [*_parts(content, role, field, report), *calls]
     report("wrong-type", field, "has to be text", found=shown(content), fix="write the content as text")
-    return []
+    return [broken_turn(role, field), *calls]
 
 
 def _is_parts(content: Any) -> bool:
@@ -149,28 +145,26 @@ def _is_parts(content: Any) -> bool:
 
 
 def _parts(parts: Sequence[Any], role: Role, field: str, report: Report) -> list[Turn]:
-    """Join the parts of one turn: text stays text, media become placeholders, a tool call becomes
-    its own turn.
-    """
+    """Join the parts of one turn: text stays text, media become placeholders, a tool call becomes its own turn."""
     texts: list[str] = []
     media: list[tuple[str, str]] = []
     calls: list[Turn] = []
+    kinds: list[str] = []
     for index, part in enumerate(parts):
         place = f"{field}[{index}]"
         kind, value = _part(part, place, report)
+        kinds.append(kind)
         if kind == "tool_call":
             calls.append(Turn("tool_call", value, place))
         elif kind in MEDIA_OF_PART:
             column = MEDIA_OF_PART[kind]
             media.append((column, value))
             texts.append(PLACEHOLDERS[column])
-        elif kind == "reasoning":
-            texts.append(f"<think>\n{value}\n</think>\n\n")
-        elif kind:
-            texts.append(value)
+        else:
+            texts.append(f"<think>\n{value}\n</think>\n\n" if kind == "reasoning" else value)
     text = "".join(texts)
-    turns = [Turn(role, text, field, tuple(media))] if text.strip() or not calls else []
-    return turns + calls
+    turn = Turn(role, text, field, tuple(media), broken="" in kinds)
+    return [turn, *calls] if text.strip() or not calls else calls
 
 
 def _part(part: Any, field: str, report: Report) -> tuple[str, str]:
@@ -200,39 +194,43 @@ def _part(part: Any, field: str, report: Report) -> tuple[str, str]:
 
 
 def check_turns(turns: Sequence[Turn], report: Report) -> None:
-    """Report what is wrong with texts and order of turns, apart from what the last one has to
-    be.
-    """
+    """Report what is wrong with texts and order of turns, apart from what the last one has to be."""
     for turn in turns:
-        check_text(turn.text, turn.field, report)
-        if turn.role == "tool_call":
-            _check_call(turn, report)
-    for position, (before, turn) in enumerate(zip([None, *turns], turns, strict=False)):
-        problem = _order_problem(before, turn)
+        if not turn.broken:
+            check_text(turn.text, turn.field, report)
+            if turn.role == "tool_call":
+                _check_call(turn, report)
+    _check_order(turns, report)
+
+
+def _check_order(turns: Sequence[Turn], report: Report) -> None:
+    """Report the first turn that is out of order; those behind it are so by consequence."""
+    last = "start"
+    for position, turn in enumerate(turns, 1):
+        problem = _order_problem(last, turn.role)
         if problem:
-            report(
-                "role-order",
-                turn.field,
-                problem,
-                found=f"turn {position + 1} of {len(turns)} is '{turn.role}'",
-                fix="put the turns in the order system, user, assistant, user, assistant, …",
-            )
+            report("role-order", turn.field, problem, found=f"turn {position} of {len(turns)} is '{turn.role}'",
+                   fix="put the turns in the order system, user, assistant, user, assistant, …")  # fmt: skip
+            return
+        if turn.role != "system":
+            last = turn.role
 
 
-def _order_problem(before: Turn | None, turn: Turn) -> str:
-    role = turn.role
-    last = before.role if before else "start"
+def _order_problem(last: str, role: Role) -> str:
+    """Say why a turn may not follow the last one that was no system turn."""
+    if "unknown" in (last, role):
+        return ""
     if role == "system":
         return "" if last == "start" else "a system turn has to be the first one"
     if role == "user":
         return "two user turns follow each other" if last == "user" else ""
     if role == "assistant":
-        if last in {"start", "system"}:
+        if last == "start":
             return "the conversation begins with the assistant"
         return "two assistant turns follow each other" if last == "assistant" else ""
     if role == "tool_response":
         return "" if last in {"tool_call", "tool_response"} else "a tool's answer without a call before it"
-    return "the conversation begins with a tool call" if last in {"start", "system"} else ""
+    return "the conversation begins with a tool call" if last == "start" else ""
 
 
 def check_text(text: str, field: str, report: Report) -> None:
@@ -292,7 +290,7 @@ def check_last(turns: Sequence[Turn], report: Report, *, answer: bool) -> None:
     """Report a conversation that does not end as its format needs: with the answer, or with what is
     to be answered.
     """
-    if not turns:
+    if not turns or turns[-1].role == "unknown":
         return
     last = turns[-1]
     is_answer = last.role in {"assistant", "tool_call"}

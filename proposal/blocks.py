@@ -21,11 +21,11 @@ from proposal.number_words import NUMBER_WORD
 from proposal.parts import Block, BlockKind, Cell, Section, Table
 
 MAX_LINES = 4_000
-MAX_EVENTS = 30_000
-MAX_CELLS = 30_000
+MAX_EVENTS = 20_000
+MAX_CELLS = 16_000
 MAX_NUMBER_WORDS = 15_000
-"""Lines, numbers with brackets and stops, and table cells that are read; the densest of 1,781 real
-proposals have 670, 10,000 and 1,300.
+"""How many lines, marks (runs of digits, brackets, stops), table cells and number words are read: the
+most in any of 1,781 real proposals are 671, 11,673, 1,558 and 49.
 """
 
 _NEWLINE = re.compile(r"\r\n?|\n")
@@ -83,7 +83,7 @@ def read_structure(text: str) -> Structure:
     line_starts = find_line_starts(text)
     read_to = _read_limit(text, line_starts)
     front_end = _front_matter_end(text[:read_to])
-    leaves = _leaves(text, line_starts, (front_end, read_to))
+    leaves = _leaves(text[:read_to], line_starts, (front_end, read_to))
     sections = _sections(text, line_starts, leaves)
     section_starts = [section.start for section in sections]
     blocks: list[Block] = []

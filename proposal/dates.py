@@ -49,6 +49,7 @@ _DATE = re.compile(
 _CANDIDATE = re.compile(
     r"[0-9JFMASONDjfmasondQHC一二三四五六七八九十](?:(?<=[0-9])[0-9]*|(?<=[JFMASONDjfmasond])"
     r"(?:an|eb|ar|pr|ay|un|ul|ug|ep|ct|ov|ec|AN|EB|AR|PR|AY|UN|UL|UG|EP|CT|OV|EC)"
+    r"(?=[A-Za-z]{0,6}[.,]{0,2}[ ](?:of[ ])?[0-9])"
     r"|(?<=[QH])[1-4]|(?<=[FC])Y|(?<=[一二三四五六七八九十])[〇零○一二三四五六七八九十]*)"
 )
 _COUNTED = re.compile(
@@ -65,8 +66,11 @@ _ZH_DIGITS = {sign: number for number, sign in enumerate("〇一二三四五六�
 }
 
 
-def read_dates(masked: str) -> list[DateMention]:
-    """Return the dates in `masked`, a text with its width folded and its links masked."""
+def read_dates(masked: str, *, printed: str) -> list[DateMention]:
+    """Return the dates in `masked`, a text with its width folded and its links masked.
+
+    `printed` is the same text as its author wrote it.
+    """
     found: list[DateMention] = []
     read_to = 0
     for candidate in _CANDIDATE.finditer(masked):
@@ -78,7 +82,7 @@ def read_dates(masked: str) -> list[DateMention]:
             continue
         read_to = match.end()
         day, precision = _READERS[kind](match[0])
-        found.append(DateMention(match.start(), match.end(), match[0], day, precision))
+        found.append(DateMention(match.start(), match.end(), printed[match.start() : match.end()], day, precision))
     return found
 
 

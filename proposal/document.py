@@ -197,13 +197,10 @@ def parse(text: str) -> Document:
 def _read_parts(text: str, structure: Structure) -> dict[str, tuple[Any, ...]]:
     folded = fold_width(text)
     inline = read_inline(folded, structure.blocks)
-    dates = read_dates(inline.masked)
+    dates = read_dates(inline.masked, printed=text)
     undated = mask(inline.masked, [(date.start, date.end, OPAQUE) for date in dates])
-    figures = read_figures(undated)
-    amounts = sorted([*figures, *read_number_words(undated, figures)], key=lambda amount: amount.start)
-    if folded is not text:
-        amounts = [replace(amount, text=text[amount.start : amount.end]) for amount in amounts]
-        dates = [replace(date, text=text[date.start : date.end]) for date in dates]
+    figures = read_figures(undated, printed=text)
+    amounts = sorted([*figures, *read_number_words(undated, figures, printed=text)], key=lambda amount: amount.start)
     sentences = read_sentences(text, inline.masked, blocks=structure.blocks, tables=structure.tables)
     options = read_options(text, blocks=structure.blocks, sections=structure.sections, key=heading_key)
     return {
@@ -230,7 +227,8 @@ def _moved(part: Any, source: SourceMap, text: str) -> Any:
     start, end = source.start(part.start), source.end(part.end)
     if isinstance(part, Section):
         following = source.start(part.end)
-        return replace(part, start=start, body_start=source.start(part.body_start), end=following)
+        start, body = (0, 0) if part.index == part.level == 0 else (start, source.start(part.body_start))
+        return replace(part, start=start if part.index else 0, body_start=body, end=following)
     if isinstance(part, Table):
         header = tuple(_moved(cell, source, text) for cell in part.header)
         rows = tuple(tuple(_moved(cell, source, text) for cell in row) for row in part.rows)

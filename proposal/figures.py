@@ -15,6 +15,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from proposal.inline import GAP
+from proposal.labels import continues_label, label_before
 from proposal.parts import Amount, AmountKind
 from proposal.units import currency_before, is_approximate, is_currency, unit_behind
 
@@ -71,21 +72,8 @@ _FRACTION = re.compile(r"([1-9])/([2-9]|10)(?:rds|ths|rd|th)?(?=[ ](?:of[ ]|(?:s
 _POWER = re.compile(r"\^\{?[0-9]{1,3}\}?|\*\*[0-9]{1,3}|[eE][0-9]{1,3}(?![0-9A-Za-z])")
 _BRACKETED = {"(": ")", "[": "]", "（": "）", "【": "】"}
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_]|\.[a-z]{2}")
-# A number behind one of these names a thing ("Phase 2"), unless it has a unit of its own.
-_LABEL = re.compile(
-    r"(?<![A-Za-z])(?:[Pp]hases?|[Ss]ections?|[Ss]teps?|[Oo]ptions?|[Tt]iers?|[Aa]rticles?"
-    r"|[Tt]ables?|[Nn]o|[Nn]r|[Ll]evels?|[Ll]ayer|[Ss]tages?|[Mm]ilestones?|[Cc]hapter|[Ff]igure"
-    r"|[Ff]ig|[Aa]ppendix|[Pp]art|[Pp]roposal|[Ss]eason|[Ee]poch|[Rr]ound|[Vv]ersion|[Vv]er|[Tt]ype"
-    r"|[Gg]roup|[Cc]ohort|[Yy]ear|[Mm]onth|[Ww]eek|[Dd]ay|[Qq]uarter|[Ii]tem|[Pp]oint|[Rr]ule"
-    r"|[Cc]lause|[Nn]ote|[Pp]age|[Ll]ine|[Tt]rack|[Bb]atch|[Tt]ranche|[Ww]ave|[Ii]teration|[Pp]ath"
-    r"|[Ll]ist|[Pp]eriod|KPI|[Oo]bjective|[Ss]cenario|[Cc]ase|[Ee]xample|[Qq]uestion|[Cc]ategory"
-    r"|[Pp]riority|ADR|PR|[Ii]ssue|Chain ID|Aave|Uniswap|[Ww]eb|[Rr]elease"
-    r"|阶段|步骤|选项|方案|附录|附件|表|图|版本|章节|提案|里程碑)[.:#]?[ ]?[#(]?\Z"
-)
-# Behind one of these it names a thing whatever follows ("ERC 721 token", 第3条).
-_NAME = re.compile(r"(?:(?<![A-Za-z])(?:[A-Z]{1,8}IPs?|EP|ERC|RFC)[ ]?#?|第[ ]?)\Z")
-_LABEL_CHAIN = re.compile(r"[ ]?(?:,|、|和|与|及|至|到|&|-|–|/|,?[ ]and|,?[ ]or|to)[ ]?\Z")
 _RANGE = re.compile(r"[ ]?(?:-|–|—|~|～|至|到|to)[ ]?\Z")
+_VAGUE = set("多余来几")
 _APPROX_INSIDE = re.compile(r"[多余来几](?=[万亿千百个名位票枚天年元美人次家项])")
 
 
@@ -103,9 +91,17 @@ class _Found:
     approx: bool
     negative: bool
 
+    @property
+    def bare(self) -> bool:
+        """Tell whether the number has no unit and no scale."""
+        return not self.unit and not self.exponent
 
-def read_figures(masked: str) -> list[Amount]:
-    """Return the amounts written in digits; `masked` has its width folded and its dates masked."""
+
+def read_figures(masked: str, *, printed: str) -> list[Amount]:
+    """Return the amounts written in digits; `masked` has its width folded and its dates masked.
+
+    `printed` is the same text as its author wrote it.
+    """
     found: list[_Found] = []
     label_end = -1
     position = 0
@@ -113,15 +109,14 @@ def read_figures(masked: str) -> list[Amount]:
         start, end = match.span()
         if start < position:
             continue
-        chained = label_end >= 0 and start - label_end < 8 and _LABEL_CHAIN.search(masked, label_end, start)
-        if chained and _plain(masked, end):
+        label = label_before(masked, start)
+        if label_end >= 0 and continues_label(masked, label_end, start) and _plain(masked, end):
             label_end = end
             continue
         last = found[-1] if found else None
-        figure = _figure(masked, match, last.end if last else -1)
-        if figure is None:
-            if _is_label(masked, start) or _is_named(masked, start):
-                label_end = end
+        figure = None if label == "name" else _figure(masked, match, last.end if last else -1)
+        if figure is None or (label and figure.bare):
+            label_end = end if label else label_end
             continue
         if last and last.number_end == start and last.end == start and _continues(last, figure):
             figure = _composed(last, figure)
@@ -129,7 +124,7 @@ def read_figures(masked: str) -> list[Amount]:
         found.append(figure)
         position = figure.end
     _join_ranges(masked, found)
-    return [_amount(masked, figure) for figure in found]
+    return [_amount(printed, figure) for figure in found]
 
 
 def _continues(left: _Found, right: _Found) -> bool:
@@ -160,7 +155,7 @@ def _figure(text: str, match: re.Match[str], last_end: int) -> _Found | None:
     if len(digits) > MAX_DIGITS or digits.count(".") > 1:
         return None
     prefix = _prefix(text, start, last_end)
-    if prefix is None or _NAMES.match(text, start) or _is_named(text, start):
+    if prefix is None or _NAMES.match(text, start):
         return None
     first, currency, negative, point = prefix
     if point:
@@ -178,7 +173,7 @@ def _measured(text: str, span: tuple[int, int], number: tuple[str, str, bool]) -
     """Read the scale and unit behind a number and decide whether it is an amount at all."""
     first, end = span
     digits, currency, negative = number
-    vague = _APPROX_INSIDE.match(text, end)
+    vague = _APPROX_INSIDE.match(text, end) if text[end : end + 1] in _VAGUE else None
     number_end = vague.end() if vague else end
     scale = _SCALE.match(text, number_end)
     exponent = 0
@@ -192,7 +187,7 @@ def _measured(text: str, span: tuple[int, int], number: tuple[str, str, bool]) -
     if unit_end == number_end == end and _IDENTIFIER.match(text, end):
         return None
     bare = not currency and not scale and not unit
-    if bare and (_is_marker(text, first, end) or _is_label(text, first)):
+    if bare and _is_marker(text, first, end):
         return None
     if currency and (not unit or not is_currency(unit) or not unit.startswith(("USD", "DAI", "GHO"))):
         unit, unit_end = currency, number_end if not is_currency(unit) else unit_end
@@ -298,14 +293,6 @@ def _fraction(match: re.Match[str]) -> _Found | None:
 def _plain(text: str, end: int) -> bool:
     """Tell whether nothing that makes an amount follows the number (a unit, a scale)."""
     return not _SCALE.match(text, end) and not unit_behind(text, end)[0]
-
-
-def _is_label(text: str, start: int) -> bool:
-    return _LABEL.search(text, max(0, start - 16), start) is not None
-
-
-def _is_named(text: str, start: int) -> bool:
-    return _NAME.search(text, max(0, start - 12), start) is not None
 
 
 def _is_marker(text: str, start: int, end: int) -> bool:

@@ -21,7 +21,7 @@ from proposal.brief import Brief
 from proposal.document import parse
 from proposal.evidence import Evidence
 from proposal.parts import Amount, DateMention
-from proposal.units import WORDS
+from proposal.units import WORDS, is_currency
 from proposal.values import Value
 
 APPROXIMATE = Decimal("0.05")
@@ -246,6 +246,9 @@ def _derivations(numbers: Sequence[Value], words: str) -> Iterator[tuple[Decimal
             yield first / second, "x"
             if same:
                 yield first / second, "fraction"
+            elif not is_currency(_unit(right.unit)):
+                # So much for each: 45,000 USDC over 18 projects.
+                yield first / second, left.unit
 
 
 def _number(value: Value) -> Decimal:

@@ -100,15 +100,18 @@ class _Reading:
 _Reader = Callable[[str, re.Match[str]], _Reading | None]
 
 
-def read_number_words(masked: str, taken: list[Amount]) -> list[Amount]:
-    """Return the figures written as words, outside the spans that are `taken` already."""
+def read_number_words(masked: str, taken: list[Amount], *, printed: str) -> list[Amount]:
+    """Return the figures written as words, outside the spans that are `taken` already.
+
+    `printed` is the same text as its author wrote it.
+    """
     found: list[Amount] = []
     spans = iter([*((amount.start, amount.end) for amount in taken), (len(masked) + 1, len(masked) + 1)])
     taken_start, taken_end = next(spans)
     for start, reading in _readings(masked):
         while taken_end <= start:
             taken_start, taken_end = next(spans)
-        if reading.end <= taken_start and (amount := _amount(masked, start, reading)):
+        if reading.end <= taken_start and (amount := _amount(masked, printed, (start, reading))):
             found.append(amount)
     return found
 
@@ -132,7 +135,8 @@ def _runs(masked: str, pattern: re.Pattern[str], read: _Reader) -> Iterator[tupl
                 yield match.start(), reading
 
 
-def _amount(text: str, start: int, reading: _Reading) -> Amount | None:
+def _amount(text: str, printed: str, run: tuple[int, _Reading]) -> Amount | None:
+    start, reading = run
     unit, end = reading.unit, reading.end
     if not unit:
         unit, end = unit_behind(text, end)
@@ -143,7 +147,7 @@ def _amount(text: str, start: int, reading: _Reading) -> Amount | None:
     scale = Decimal(f"1E{reading.exponent}") if reading.exponent else Decimal(1)
     value = Decimal(f"{reading.value:f}")
     approx = reading.vague or is_approximate(text, start, end)
-    return Amount(start, end, text[start:end], value, unit, scale, reading.decimals, approx, "word")
+    return Amount(start, end, printed[start:end], value, unit, scale, reading.decimals, approx, "word")
 
 
 def _is_prose(text: str, start: int, reading: _Reading) -> bool:
@@ -336,6 +340,9 @@ def chinese_number(numerals: str) -> int | None:
     """
     if not numerals or len(numerals) > _MAX_ZH or "半" in numerals:
         return None
+    if numerals[0] in "零〇" and len(numerals) == 2:
+        # "一年零三个月": the zero only joins.
+        numerals = numerals[1]
     if all(sign in _ZH_ONES for sign in numerals):
         positional = len(numerals) == 1 or len(numerals) > 2
         return int("".join(str(_ZH_ONES[sign]) for sign in numerals)) if positional else None

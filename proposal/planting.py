@@ -181,7 +181,7 @@ def _ended(text: str) -> str:
 def add_section(context: CheckContext, choice: Random) -> Planted | None:
     """Add a main section that the template does not know."""
     names = {"en": ["Marketing notes", "Team photographs", "Our journey"], "zh": ["市场宣传", "团队照片", "发展历程"]}
-    targets = context.known_sections
+    targets = [(section, spec) for section, spec in context.known_sections if section.title != context.document.title]
     if not targets:
         return None
     level = min(section.level for section, _ in targets)
@@ -394,6 +394,8 @@ def drop_step(context: CheckContext, choice: Random) -> Planted | None:
     """Take out the link or phrase by which a step of the process shows."""
     facts = [fact for fact in context.template.process if fact.kind in {"link_required", "phrase"} and fact.words]
     text = context.text
+    stated = context.brief.discussion_url.casefold() if context.brief else ""
+    facts = [fact for fact in facts if not any(word.casefold() in stated for word in fact.words)]
     targets = [fact for fact in facts if any(word.casefold() in text.casefold() for word in fact.words)]
     if not targets:
         return None
@@ -447,7 +449,7 @@ def _statements(context: CheckContext, rule: str) -> Iterator[tuple[int, int]]:
         yield (sentence.start, sentence.end) if sentence else context.paragraph_at(hit.start)
     if rule == "TY-coi":
         for section, spec in context.known_sections:
-            if "conflicts" in spec.contents():
+            if spec.content == "conflicts":
                 yield section.body_start, section.end
     if rule == "TY-funding-budget":
         yield from ((table.start, table.end) for table in context.document.tables)
@@ -473,7 +475,8 @@ def drop_disclosure(context: CheckContext, _choice: Random) -> Planted | None:
 
 def resubmit(context: CheckContext, choice: Random) -> Planted | None:
     """Call the proposal a resubmission, without a link to the first try."""
-    spans = [(part.start, part.end) for part in (*context.document.links, *context.document.citations)]
+    spans = [(link.start, link.end) for link in context.document.links]
+    spans += [(mark.start, mark.end) for mark in context.document.citations]
     bare = _without(context, spans, "")
     said = {"en": "This is a resubmission of the earlier proposal.", "zh": "本提案为再次提交。"}[context.language]
     blocks = prose_blocks(context)
@@ -549,8 +552,8 @@ def change_parameter(context: CheckContext, choice: Random) -> Planted | None:
         return None
     numbers = [value for value in context.brief.parameters.values() if value.is_number]
     labels = {value.label_in(context.language).casefold() for value in numbers}
-    cells = [row[1] for table in context.document.tables for row in table.rows
-             if len(row) == 2 and row[0].text.strip().casefold() in labels and row[1].text[:1] in "123456789"]  # fmt: skip
+    rows = [row for table in context.document.tables for row in table.rows if len(row) == 2]
+    cells = [row[1] for row in rows if row[0].text.strip().casefold() in labels and row[1].text[:1] in "123456789"]
     if not cells:
         return None
     cell = choice.choice(cells)

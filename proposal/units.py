@@ -31,6 +31,7 @@ _SPELLINGS = {
     "people": "people person persons",
     "entities": "entity entities",
     "communities": "community communities",
+    "countries": "country countries",
     "votes": "vp",
     "bps": "bps bp",
     "%": "percent percents pct pp",
@@ -164,13 +165,27 @@ _BEFORE = re.compile(
     r"(?:(?<![A-Za-z])(?P<dollar>US|HK|NT|NZ|[ACS])?(?P<sign>[$€£¥Ξ₿₩₹])[ ]?"
     r"|(?<![A-Za-z0-9])(?P<code>USDC|USDT|USD|DAI|GHO|EUR|GBP|CHF|CNY|RMB|JPY)[ ]?)\Z"
 )
+_CURRENCY_ENDS = {*_CURRENCY_SIGNS, *"CTDIOHRPFNYB"}
+"""Last signs of what can stand before a number as its currency."""
 _CODES = {"RMB": "CNY"}
 
-_APPROX_BEFORE = re.compile(
-    r"(?:(?<![A-Za-z])(?:[Aa]bout|[Aa]round|[Aa]pproximately|[Aa]pprox\.?|[Rr]oughly|[Nn]early|[Aa]lmost|[Cc]irca"
-    r"|[Cc]a\.|[Ss]ome|[Aa]n? estimated|[Ee]stimated)[ \n]|[~≈∼][ ]?"
-    r"|(?<![合节契预公条盟])约为?[ ]?|(?<![最附])近[ ]?|大概[ ]?|接近[ ]?)[*_]{0,3}\Z"
+_APPROX_WORDS = frozenset(
+    [
+        "about",
+        "around",
+        "approximately",
+        "approx.",
+        "approx",
+        "roughly",
+        "nearly",
+        "almost",
+        "circa",
+        "ca.",
+        "some",
+        "estimated",
+    ]
 )
+_APPROX_HAN = re.compile(r"(?:(?<![合节契预公条盟])约(?:为|合|等于|是)?|(?<![最附])近|大概|接近)\Z")
 _APPROX_BEHIND = re.compile(r"[ ]?(?:左右|上下|or so(?![A-Za-z]))")
 
 Unit = tuple[str, int]
@@ -244,6 +259,9 @@ def currency_before(text: str, position: int) -> tuple[str, int]:
     """Return the currency directly before a number and where it starts; ("", position) when there
     is none.
     """
+    sign = text[position - 1 : position]
+    if (text[position - 2 : position - 1] if sign == " " else sign) not in _CURRENCY_ENDS:
+        return "", position
     match = _BEFORE.search(text, max(0, position - 8), position)
     if match is None:
         return "", position
@@ -261,6 +279,13 @@ def is_currency(unit: str) -> bool:
 
 def is_approximate(text: str, start: int, end: int) -> bool:
     """Tell whether the figure is printed as an approximation ("about 5%", 约五万, 45天左右)."""
-    if _APPROX_BEFORE.search(text, max(0, start - 18), start):
+    before = text[max(0, start - 18) : start].rstrip(" \n*_")
+    last = before[-1:]
+    if last.isascii():
+        if last == "~" or (
+            (last.isalpha() or last == ".") and before.split()[-1].lstrip('("“').lower() in _APPROX_WORDS
+        ):
+            return True
+    elif last in "≈∼" or _APPROX_HAN.search(before):
         return True
     return _APPROX_BEHIND.match(text, end) is not None

@@ -10,18 +10,21 @@ need no torch; what only the training environment knows is asked of it once (`re
 from __future__ import annotations
 
 import difflib
+import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from data_prep.faults import Fault
-from data_prep.formats import Training, check_for
+from data_prep.formats import Training, check_for, mixed_pairs
 from data_prep.reading import RawRow, read_rows
 from proposal.errors import AgentError, nearest
 from recipes.model_checks import environment_agrees
 from recipes.problems import Problem
 from recipes.recipe import Recipe, file_part, is_hub_id
+from recipes.records import RUN_FILE, data_files
 from recipes.swift_keys import Key, load_keys
 from rewards import REWARDS, Analysis, Reward, analyse, read_task
 
@@ -184,13 +187,17 @@ def _training(recipe: Recipe) -> Training:
 
 def _row_problems(path: Path, training: Training) -> Iterator[Problem]:
     faults: list[Fault] = []
+    pairs: Counter[str] = Counter()
     count = rows = 0
     for item in read_rows(path):
         found = [item] if isinstance(item, Fault) else check_for(item, training, path)
-        rows += isinstance(item, RawRow)
+        if isinstance(item, RawRow):
+            rows += 1
+            pairs.update(name for name in ("rejected_response", "rejected_messages") if name in item.data)
         count += len(found)
         faults += found[: MAX_SHOWN - len(faults)]
-    yield from (Problem(_place(fault), _said(fault), fault.fix) for fault in faults)
+    mixed = mixed_pairs(str(path), pairs)
+    yield from (Problem(_place(fault), _said(fault), fault.fix) for fault in [*faults, *([mixed] if mixed else [])])
     if count > len(faults):
         yield Problem(str(path), f"{count - len(faults)} more row problems", f"dao-agent data validate {path}")
     if not rows and not count:
@@ -405,7 +412,31 @@ def output_is_free(recipe: Recipe) -> Iterator[Problem]:
         )
 
 
-FIRST: tuple[Check, ...] = (keys_exist, values_fit, files_exist, rows_parse, traps, output_is_free)
+def resumes_the_same_data(recipe: Recipe) -> Iterator[Problem]:
+    """A run goes on with the rows it began with; on others the step counter would count something else."""
+    checkpoint = Path(str(recipe.values.get("resume_from_checkpoint", "")))
+    manifest = checkpoint.parent / RUN_FILE
+    if "resume_from_checkpoint" not in recipe.values or not manifest.is_file():
+        return
+    began_with = {item["sha256"] for item in json.loads(manifest.read_text(encoding="utf-8"))["data"]}
+    for item in data_files(recipe):
+        if item["sha256"] not in began_with:
+            yield Problem(
+                f"{manifest}, data",
+                f"the run began with other rows than '{item['file']}' holds now",
+                "name the cut it began with (dataset=[…]), or start another run",
+            )
+
+
+FIRST: tuple[Check, ...] = (
+    keys_exist,
+    values_fit,
+    files_exist,
+    rows_parse,
+    traps,
+    output_is_free,
+    resumes_the_same_data,
+)
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "sft": (*FIRST, environment_agrees),
     "dpo": (*FIRST, environment_agrees),

@@ -65,7 +65,7 @@ def start_run(
         "resolved": dict(recipe.values),
         "env": dict(recipe.env),
         "command": list(command),
-        "data": list(_data(recipe)),
+        "data": list(data_files(recipe)),
         "prompt_hash": prompt_hash(),
         "reward_version": reward_version(),
         "environment": dict(versions),
@@ -175,7 +175,7 @@ def read_log(log: Path) -> Iterator[dict[str, Any]]:
             yield entry
 
 
-def _data(recipe: Recipe) -> Iterator[dict[str, Any]]:
+def data_files(recipe: Recipe) -> Iterator[dict[str, Any]]:
     """Describe each data file by what it really is: a link to the newest cut is followed."""
     for text in [*recipe.listed("dataset"), *recipe.listed("val_dataset")]:
         path = Path(file_part(text)).resolve()

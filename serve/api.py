@@ -31,6 +31,7 @@ from serve.store import DraftRow, NewDraft, StoredEvent
 
 PAGE = 25
 MAX_PAGE = 100
+_MAX_SEQ = 2**31 - 1
 _PING_SECONDS = 15.0
 _POLL_SECONDS = 1.0
 
@@ -253,7 +254,7 @@ async def watch_draft(
     draft_id: DraftId,
     services: ServicesDep,
     _caller: CallerDep,
-    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    after: Annotated[int, Query(ge=0, le=_MAX_SEQ)] = 0,
     last_event_id: Annotated[str | None, Header(max_length=20)] = None,
 ) -> Response:
     """Stream the draft's events from the one after `Last-Event-ID`; ends when drafting ends.
@@ -261,7 +262,7 @@ async def watch_draft(
     204 when there is nothing more to come, which tells a browser not to reconnect.
     """
     if last_event_id and last_event_id.isascii() and last_event_id.isdigit():
-        after = int(last_event_id)
+        after = min(int(last_event_id), _MAX_SEQ)
     events, over = await run_in_threadpool(_news, services, draft_id, after)
     if over and not events:
         return Response(status_code=204)
@@ -291,8 +292,7 @@ async def _stream(services: Services, draft_id: str, after: int) -> AsyncIterato
             if events:
                 silent = 0.0
                 continue
-            # The wake-up is for news of this process; the poll is for another gateway's and for a
-            # stop.
+            # The wake-up is for news of this process; the poll is for another gateway's, and a stop.
             try:
                 await asyncio.wait_for(woken.wait(), _POLL_SECONDS)
             except TimeoutError:

@@ -50,7 +50,12 @@ class Caller:
     @property
     def name(self) -> str:
         """Return how the caller is recorded as the one who ordered a draft."""
-        return f"reviewer:{self.reviewer.key}" if self.reviewer else "token"
+        return submitter(self.reviewer) if self.reviewer else "token"
+
+
+def submitter(reviewer: Reviewer) -> str:
+    """Return how a reviewer is recorded as the one who ordered a draft."""
+    return f"reviewer:{reviewer.key}"
 
 
 def person_key(name: str) -> str:

@@ -119,11 +119,11 @@ class Recorder:
 
     def _append(self, event: DraftEvent) -> None:
         """Add an event; text of one section gathers in one event (only text ever waits here)."""
+        if event.type != "delta":
+            self._pending.append(event)
+            return
         for place, waiting in enumerate(self._pending):
-            if (waiting.type, event.type) == (
-                "delta",
-                "delta",
-            ) and waiting.section == event.section:
+            if waiting.section == event.section:
                 text = str(waiting.data.get("text", "")) + str(event.data.get("text", ""))
                 self._pending[place] = DraftEvent(type="delta", section=event.section, data={"text": text})
                 return

@@ -38,7 +38,7 @@ from proposal.decisions import (
 )
 from proposal.errors import IntegrityError, NotFoundError
 from proposal.findings import blocks
-from serve.auth import person_key
+from serve.auth import person_key, submitter
 from serve.store import DraftRow, Gate, Reviewer, Store, Transaction, Version
 from serve.translation import (
     ConflictRefusal,
@@ -199,11 +199,6 @@ def _check_reviewer(reviewer: Reviewer, row: DraftRow, version: Version) -> None
         raise ForbiddenRefusal(Sentence("authors of a proposal do not review it"))
     if row.submitted_by == submitter(reviewer):
         raise ForbiddenRefusal(Sentence("you ordered this draft, so others review it"))
-
-
-def submitter(reviewer: Reviewer) -> str:
-    """Return how a reviewer stands in `submitted_by` (the API token stands there as 'token')."""
-    return f"reviewer:{reviewer.key}"
 
 
 def may_review(reviewer: Reviewer, row: DraftRow, gate: Gate) -> bool:

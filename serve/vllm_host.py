@@ -154,9 +154,7 @@ def server_environment(machine: Machine, given: Mapping[str, str]) -> dict[str, 
 class ModelHost:
     """One vLLM server for one checkpoint folder; as a context manager it ends with its block.
 
-    >>> with ModelHost(folder, settings=settings, report=print) as host:  # doctest: +SKIP
-    ...     host.wait_ready()
-    ...     print(host.url)
+    Entering it returns at once, so that other work can be done while the server starts; `wait_ready` waits.
     """
 
     def __init__(self, model: Path, *, settings: Settings, report: Report, port: int = 0) -> None:

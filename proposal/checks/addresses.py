@@ -61,7 +61,7 @@ _NEARLY = re.compile(r"(?<![A-Za-z0-9_/=&?#-])0x([0-9a-fA-F]{36,39}|[0-9a-fA-F]{
 
 def lengths(context: CheckContext) -> Iterator[Hit]:
     """Report what looks like an address with a digit too many or too few."""
-    for match in _NEARLY.finditer(context.text):
+    for match in _NEARLY.finditer(context.text) if "0x" in context.text else ():
         if not context.not_prose.covers(match.start()):
             yield Hit(match.start(), match.end(), f"{len(match[1])} digits: an address has 40")
 
@@ -225,6 +225,8 @@ _ENS_PAIR = re.compile(r"(?:[ ]?[(（\[:=`-]{1,3}[ ]?|[ ]is[ ]|\][(][^()\n]{0,12
 def ens_names(context: CheckContext) -> Iterator[Hit]:
     """Report one name with two addresses, and payments to a name without its address."""
     pairs: dict[str, str] = {}
+    if ".eth" not in context.folded:
+        return
     ends = {match.end(): match[1] for match in _ENS.finditer(context.folded)}
     for address in context.addresses:
         gap = next((end for end in range(address.start, max(0, address.start - 12), -1) if end in ends), None)

@@ -39,8 +39,8 @@ NOT_CHECKED: tuple[tuple[str, str], ...] = (
                                           "agreement inside the text is checked"),
     ("PO-sanctions", "whether a recipient is on a sanctions list: the lists change weekly and have to be asked for at "
                      "the time of payment"),
-    ("NE-options by sentiment", "whether one option sounds better than another: only presence, length, loaded words and "
-                                "the DAO's own demands are decided; the rest is for the committee"),
+    ("NE-options by sentiment", "whether one option sounds better than another: only presence, length, loaded words "
+                                "and the DAO's own demands are decided; the rest is for the committee"),
     ("NU-consistent by meaning", "whether two differently worded sentences mean the same figure: only the total of the "
                                  "ask, words beside digits and parameters of the brief are decided"),
     ("ST-len-body at the venue", "limits that a venue sets for each space or forum: the stored one only warns; ask the "

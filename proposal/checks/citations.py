@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import permutations
+from itertools import pairwise, permutations
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.checks.phrases import fold, has_han
-from proposal.document import Amount, DateMention, Document, HashMention, Quote, parse
+from proposal.document import Amount, Citation, DateMention, Document, HashMention, Quote, parse
 from proposal.evidence import Evidence
 from proposal.hashing import sha256_text
 from proposal.matching import date_supported_by, derived, matches_date, states, supported_by
@@ -65,30 +66,47 @@ def _claims(context: CheckContext) -> Iterator[Claim]:
              if s.section not in skipped and s.block_kind not in {"code", "front_matter"}]  # fmt: skip
     spans += [(b.start, b.end, True) for b in document.blocks if b.kind == "heading"]
     spans.sort()
-    amounts = _grouped([a for a in document.amounts if a.checkable], spans)
+    amounts = _grouped([_counted(a) for a in document.amounts if a.checkable], spans)
     dates = _grouped([d for d in document.dates if d.precision in {"day", "month", "month_day"}], spans)
     quotes = _grouped([q for q in document.quotes if _is_quotation(q)], spans)
     hashes = _grouped(context.hashes, spans)
     citations = _grouped(document.citations, spans)
     for at, (start, end, heading) in enumerate(spans):
         ids = tuple(dict.fromkeys(c.id for c in citations.get(at, ())))
-        parts = (amounts.get(at, ()), dates.get(at, ()), quotes.get(at, ()), hashes.get(at, ()))
-        if ids or any(parts):
-            cited = tuple(evidence.values()) if heading else tuple(evidence[i] for i in ids if i in evidence)
-            yield Claim(start, end, document.text[start:end], *map(tuple, parts), ids, cited, heading)  # type: ignore[arg-type]
+        if not ids and not any(at in parts for parts in (amounts, dates, quotes, hashes)):
+            continue
+        yield Claim(
+            start=start,
+            end=end,
+            text=document.text[start:end],
+            amounts=tuple(amounts.get(at, ())),
+            dates=tuple(dates.get(at, ())),
+            quotes=tuple(quotes.get(at, ())),
+            hashes=tuple(hashes.get(at, ())),
+            ids=ids,
+            cited=tuple(evidence.values()) if heading else tuple(evidence[i] for i in ids if i in evidence),
+            heading=heading,
+        )
 
 
-def _grouped(parts: Sequence[object], spans: Sequence[tuple[int, int, bool]]) -> dict[int, list[object]]:
+def _counted(amount: Amount) -> Amount:
+    """Read “23次” as a bare count: 次 counts occurrences, only 倍 is a multiple."""
+    return replace(amount, unit="") if amount.unit == "times" and amount.text.endswith("次") else amount
+
+
+PartT = TypeVar("PartT", Amount, DateMention, Quote, HashMention, Citation)
+
+
+def _grouped(parts: Sequence[PartT], spans: Sequence[tuple[int, int, bool]]) -> dict[int, list[PartT]]:
     """Put each part under the index of the span that holds it; both are in order of place."""
-    found: dict[int, list[object]] = {}
+    found: dict[int, list[PartT]] = {}
     at = 0
     for part in parts:
-        start = part.start  # type: ignore[attr-defined]
-        while at < len(spans) and spans[at][1] <= start:
+        while at < len(spans) and spans[at][1] <= part.start:
             at += 1
         if at == len(spans):
             break
-        if spans[at][0] <= start:
+        if spans[at][0] <= part.start:
             found.setdefault(at, []).append(part)
     return found
 
@@ -471,16 +489,19 @@ def _without_figures(claim: Claim) -> str:
     return text
 
 
-def _subject(item: Evidence, value: Value) -> set[str]:
+def _subject(item: Evidence, value: Value) -> frozenset[str]:
     names = [name for name, other in item.values.items() if other is value]
     return _stems(" ".join((value.label, value.label_zh, item.title, item.title_zh, *names)).replace("_", " "))
 
 
-def _stems(text: str) -> set[str]:
+@lru_cache(maxsize=2048)
+def _stems(text: str) -> frozenset[str]:
     """Return the first letters of each longer word, and each pair of Chinese characters."""
     folded = fold(text)
     found = {word[:5] for word in _STEM.findall(folded) if word not in _PLAIN_WORDS}
-    return found | {folded[i : i + 2] for i in range(len(folded) - 1) if has_han(folded[i]) and has_han(folded[i + 1])}
+    if not folded.isascii():
+        found |= {pair for pair in map("".join, pairwise(folded)) if has_han(pair[0]) and has_han(pair[1])}
+    return frozenset(found)
 
 
 RULES: tuple[Rule, ...] = (

@@ -13,6 +13,7 @@ from typing import get_args
 from proposal.brief import ProposalType
 from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.checks.lexicons import hits
+from proposal.checks.phrases import fold
 from proposal.checks.structure import count_words
 from proposal.checks.venue import title_place
 from proposal.document import Sentence
@@ -117,11 +118,14 @@ def _has_target(context: CheckContext) -> bool:
 
 
 def _has_conflicts(context: CheckContext) -> bool:
-    """Tell whether conflicts are stated: in those words, or under the heading the template has for nothing else."""
+    """Tell whether conflicts are stated: in those words, in the brief's, or under the heading for nothing else."""
     if _is_said(context, "TY-coi"):
         return True
+    stated = fold(context.brief.conflicts_of_interest).strip() if context.brief else ""
+    if stated and stated in context.folded:
+        return True
     for section, spec in context.known_sections:
-        if "conflicts" in spec.contents() and count_words(context.document.body(section)) >= MIN_STATEMENT_WORDS:
+        if spec.content == "conflicts" and count_words(context.document.body(section)) >= MIN_STATEMENT_WORDS:
             return True
     return False
 

@@ -47,8 +47,10 @@ def budget_sums(context: CheckContext) -> Iterator[Hit]:
 
 
 def _table_sums(context: CheckContext, table: Table) -> Iterator[Hit]:
+    if not any(_kind(row) == "total" for row in table.rows):
+        return
     rows = [_row(context, row) for row in table.rows]
-    if not any(row.kind == "total" for row in rows) or _is_shifted(rows):
+    if _is_shifted(rows):
         return
     width = max((len(row.cells) for row in rows), default=0)
     for column in range(1, width):
@@ -72,11 +74,15 @@ def _is_shifted(rows: Sequence[_Row]) -> bool:
 
 
 def _row(context: CheckContext, cells: tuple[Cell, ...]) -> _Row:
+    return _Row(_kind(cells), cells, tuple(_figure(context, cell) for cell in cells))
+
+
+def _kind(cells: tuple[Cell, ...]) -> str:
+    """Tell a row from a total and a subtotal by its first words."""
     label = next((fold(cell.text).strip("*_ :：.") for cell in cells if cell.text.strip("*_ :：.")), "")
-    kind = "row"
-    if _TOTAL.fullmatch(label):
-        kind = "subtotal" if _SUBTOTAL.match(label) else "total"
-    return _Row(kind, cells, tuple(_figure(context, cell) for cell in cells))
+    if not _TOTAL.fullmatch(label):
+        return "row"
+    return "subtotal" if _SUBTOTAL.match(label) else "total"
 
 
 def _figure(context: CheckContext, cell: Cell) -> Amount | None:
@@ -173,23 +179,17 @@ def _list_sums(context: CheckContext) -> Iterator[Hit]:
 
 def _brief_sum(context: CheckContext) -> Iterator[Hit]:
     """Compare the total of the brief with its budget lines."""
-    if context.brief is None:
-        return
-    parameters = context.brief.parameters
+    parameters = context.brief.parameters if context.brief else {}
     total = parameters.get("budget_total")
     lines = [value for name, value in parameters.items() if name.startswith("budget_") and name != "budget_total"]
-    if (
-        total is None
-        or len(lines) < 2
-        or not all(value.is_number and value.unit == total.unit for value in (*lines, total))
-    ):
+    if total is None or len(lines) < 2 or any(value.unit != total.unit for value in lines):
         return
-    added = sum((value.value for value in lines), Decimal(0))  # type: ignore[misc]
-    if added != total.value:
-        place = next((a for a in context.document.amounts if states(total, a)), None)
+    figures = [value.value for value in lines if isinstance(value.value, Decimal)]
+    if isinstance(total.value, Decimal) and sum(figures, Decimal(0)) != total.value:
+        place = next((amount for amount in context.document.amounts if states(total, amount)), None)
         start, end = (place.start, place.end) if place else (0, 0)
-        yield Hit(start, end, f"the budget lines of the brief add up to {format_number(added)}, its total is "
-                              f"{format_number(total.value)}")  # type: ignore[arg-type]  # fmt: skip
+        added, said = format_number(sum(figures, Decimal(0))), format_number(total.value)
+        yield Hit(start, end, f"the budget lines of the brief add up to {added}, its total is {said}")
 
 
 # --- the same figure everywhere ----------------------------------------------------------------------------------
@@ -198,10 +198,12 @@ _ASK = re.compile(
     r"(?<![a-z])(?:total budget|total cost|total ask|total request|total funding|total requested|requested amount|"
     r"amount requested|funding request|budget request|grant amount|grant request|overall cost|overall budget|"
     r"requested budget|requested funding)"
-    r"(?: (?:of|is|at|to|will be|amounts to|comes to|for this proposal is))?[ :=|*_-]{1,8}(?:usd )?[$€]?(?=[0-9])"
+    r"(?: (?:of|is|at|to|will be|amounts to|comes to|for this proposal is))?[ :=|*_-]{1,8}(?:usd )?[$€]?\Z"
     r"|(?:总预算|预算总额|申请总额|申请金额|总成本|总费用|资金总额|拨款总额|申请资金)"
-    r"(?:为|是|共|共计|合计|达)?[ :：=|*_]{0,6}[$¥]?(?=[0-9])"
+    r"(?:为|是|共|共计|合计|达)?[ :：=|*_]{0,6}[$¥]?\Z"
 )
+_LOOK_BACK = 64
+"""Characters before a figure in which the words that it belongs to are looked for."""
 _NARROWED = re.compile(
     r"[ *_|]{0,3}(?:per|each|a|/|every|for (?:q|the first|phase|year|month|option)|monthly|annually|annual|每)"
 )
@@ -217,19 +219,20 @@ def consistent_figures(context: CheckContext) -> Iterator[Hit]:
 
 def _one_ask(context: CheckContext) -> Iterator[Hit]:
     found: dict[str, list[Amount]] = {}
-    starts = {amount.start: amount for amount in context.document.amounts}
-    for match in _ASK.finditer(context.folded):
-        at = match.end()
-        amount = starts.get(at) or starts.get(at - 1) or starts.get(at - 5)
-        if amount is None or amount.kind not in {"money", "number"} or _NARROWED.match(context.folded, amount.end):
-            continue
-        found.setdefault(amount.unit, []).append(amount)
+    for amount in context.document.amounts:
+        is_ask = amount.kind in {"money", "number"} and _ASK.search(_before(context, amount))
+        if is_ask and not _NARROWED.match(context.folded, amount.end):
+            found.setdefault(amount.unit, []).append(amount)
     for asks in found.values():
         first = asks[0]
         others = [ask for ask in asks[1:] if abs(first.value - ask.value) > first.tolerance + ask.tolerance]
         if len({ask.value for ask in others}) == 1:  # more than two totals: the text lists several asks
             for ask in others:
                 yield Hit(ask.start, ask.end, f"the total is {ask.text} here and {first.text} before")
+
+
+def _before(context: CheckContext, amount: Amount) -> str:
+    return context.folded[max(0, amount.start - _LOOK_BACK) : amount.start]
 
 
 _DIGITS_BESIDE = re.compile(r"[A-Za-z]{0,12}[ ]{0,2}[(（][ ]?([0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})[ ]?[)）]")
@@ -262,18 +265,17 @@ def _brief_labels(context: CheckContext) -> Iterator[Hit]:
 _PAYMENT = re.compile(
     r"(?<![a-z])(?:transfer|send|pay|grant|allocate|disburse|distribute|mint|stream|budget of|request of|requests|"
     r"payment of|allocation of|grant of|transfer of|sum of)(?: (?:of|a|the|up to|exactly|at most|about|total|"
-    r"additional|an)){0,3} (?=[0-9])|(?:拨付|支付|转账|申请|发放|预算为|转出|拨款)(?:约|共|共计|总计|不超过|至多)?[ ]?(?=[0-9])"
+    r"additional|an)){0,3} \Z|(?:拨付|支付|转账|申请|发放|预算为|转出|拨款)(?:约|共|共计|总计|不超过|至多)?[ ]?\Z"
 )
 
 
 def units(context: CheckContext) -> Iterator[Hit]:
     """Report sums that are paid without saying of what."""
-    starts = {amount.start: amount for amount in context.document.amounts}
-    for match in _PAYMENT.finditer(context.folded):
-        amount = starts.get(match.end())
-        if amount is None or amount.unit or amount.kind != "number" or context.not_prose.covers(amount.start):
+    for amount in context.document.amounts:
+        if amount.unit or amount.kind != "number" or context.not_prose.covers(amount.start):
             continue
-        if not re.match(r"[ \n]?[*_`(]{0,2}[A-Za-z\u3400-\u9fff]", context.text[amount.end : amount.end + 5]):
+        named = re.match(r"[ \n]?[*_`(]{0,2}[A-Za-z\u3400-\u9fff]", context.text[amount.end : amount.end + 5])
+        if not named and _PAYMENT.search(_before(context, amount)):
             yield Hit(amount.start, amount.end, f"“{amount.text}” is paid without a unit", "warning")
 
 
@@ -384,6 +386,7 @@ def _earlier(first: DateMention, second: DateMention) -> bool:
     return first.date is not None and second.date is not None and first.date < second.date
 
 
+_ISO_LIKE = re.compile(r"(?<![0-9A-Za-z./_-])(?:19|20)[0-9]{2}-([0-9]{2})-([0-9]{2})(?![0-9A-Za-z_-])")
 _ISO = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?")
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -395,6 +398,9 @@ def impossible_dates(context: CheckContext) -> Iterator[Hit]:
     for date in context.document.dates:
         if date.date is None and date.precision in {"day", "month_day"} and _is_impossible(fold(date.text)):
             yield Hit(date.start, date.end, f"there is no day “{date.text}”")
+    for match in _ISO_LIKE.finditer(context.text):
+        if int(match[1]) > 12 and int(match[2]) <= 31 and not context.not_prose.covers(match.start()):
+            yield Hit(match.start(), match.end(), f"there is no month {match[1]}: “{match[0]}”")
 
 
 def _is_impossible(printed: str) -> bool:

@@ -14,11 +14,11 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from proposal.brief import Brief
-from proposal.checks.phrases import PhraseHit, Spans, fold, has_han
+from proposal.checks.phrases import PhraseHit, Spans, fold, has_han, words_of
 from proposal.document import Address, Block, Document, HashMention, Section, Sentence
 from proposal.evidence import EvidenceSet
 from proposal.findings import Finding, Severity
-from proposal.template import SectionSpec, Template
+from proposal.template import SectionSpec, Template, normal_heading
 from proposal.values import Language
 
 Family = Literal[
@@ -68,6 +68,15 @@ class CheckContext:
         return fold(self.text)
 
     @cached_property
+    def words(self) -> list[tuple[str, int]]:
+        """The words of the folded text with their places."""
+        return words_of(self.folded)
+
+    def mentions(self, *parts: str) -> bool:
+        """Tell whether any of the words stands in the folded text: a quick look before a slow one."""
+        return any(part in self.folded for part in parts)
+
+    @cached_property
     def code(self) -> Spans:
         """Code blocks: shown as they are, so most rules on wording leave them alone."""
         return Spans((block.start, block.end) for block in self.document.blocks if block.kind == "code")
@@ -105,10 +114,17 @@ class CheckContext:
     def known_sections(self) -> list[tuple[Section, SectionSpec]]:
         """The sections whose heading the template knows, in the order of the text.
 
-        A heading such as "Abstract and Motivation" stands for two sections of the template and comes twice.
+        A heading such as "Abstract and Motivation" stands for two sections of the template and comes twice. The
+        title may hold a word that is also a heading ("Non-Constitutional") and counts only as a whole.
         """
-        specs = self.template.specs_for_heading
-        return [(section, spec) for section in self.document.sections if section.level for spec in specs(section.title)]
+        found = []
+        for section in self.document.sections:
+            specs = self.template.specs_for_heading(section.title) if section.level else ()
+            if section.level == 1 and section.title == self.document.title:
+                name = normal_heading(section.title)
+                specs = tuple(spec for spec in specs if name in map(normal_heading, spec.names()))
+            found += [(section, spec) for spec in specs]
+        return found
 
     def block_at(self, place: int) -> str:
         """Return the kind of the block a place lies in."""

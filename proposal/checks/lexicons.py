@@ -18,7 +18,7 @@ from proposal.checks.framework import CheckContext
 from proposal.checks.phrases import Phrase, PhraseBook, PhraseHit
 from proposal.findings import Severity
 
-FILES = ("tone.yaml", "injection.yaml", "statements.yaml")
+FILES = ("tone.yaml", "injection.yaml", "statements.yaml", "subjects.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,13 @@ def hits(context: CheckContext, rule: str) -> Sequence[tuple[Group, PhraseHit]]:
     """Return where the phrases of a rule stand in the text, in order."""
     if not context.phrase_hits:
         context.phrase_hits[""] = []
-        for hit in _book().find(context.folded):
+        for hit in _book().find(context.folded, context.words):
             context.phrase_hits.setdefault(groups()[hit.phrase.tag].rule, []).append(hit)
     return [(groups()[hit.phrase.tag], hit) for hit in context.phrase_hits.get(rule, ())]
 
 
+@lru_cache(maxsize=1024)
 def find(text: str, rule: str) -> Sequence[tuple[Group, PhraseHit]]:
     """Return where the phrases of a rule stand in a folded text that is not the document (an excerpt, a title)."""
     found = ((groups()[hit.phrase.tag], hit) for hit in _book().find(text))
-    return [(group, hit) for group, hit in found if group.rule == rule]
+    return tuple((group, hit) for group, hit in found if group.rule == rule)

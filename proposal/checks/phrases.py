@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import zip_longest
 
 _UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -38,6 +37,11 @@ def fold(text: str) -> str:
     "it's ok。"
     """
     return text.translate(_FOLD if text.isascii() else _FOLD_WIDTH)
+
+
+def words_of(folded: str) -> list[tuple[str, int]]:
+    """Return the words of a folded text with their places."""
+    return [(match.group(), match.start()) for match in _WORD.finditer(folded)]
 
 
 def has_han(text: str) -> bool:
@@ -96,10 +100,13 @@ class PhraseBook:
         keys = sorted(key for key in self._by_words if _HAN.match(key))
         return re.compile("[" + "".join(keys) + "]") if keys else None
 
-    def find(self, folded: str) -> list[PhraseHit]:
-        """Return the hits in order of place; of two that begin together the longer one stays."""
+    def find(self, folded: str, words: Sequence[tuple[str, int]] | None = None) -> list[PhraseHit]:
+        """Return the hits in order of place; of two that begin together the longer one stays.
+
+        `words` are `words_of(folded)`, for a text that is searched by several books.
+        """
         best: dict[tuple[str, int], PhraseHit] = {}
-        for entry, at in self._candidates(folded):
+        for entry, at in self._candidates(folded, words_of(folded) if words is None else words):
             match = entry.pattern.match(folded, at)
             if match is None or _excepted(entry, folded, match.start(), match.end()):
                 continue
@@ -109,15 +116,14 @@ class PhraseBook:
                 best[key] = PhraseHit(entry.phrase, match.start(), match.end())
         return sorted(best.values(), key=lambda hit: (hit.start, hit.end))
 
-    def _candidates(self, folded: str) -> Iterator[tuple[_Entry, int]]:
+    def _candidates(self, folded: str, words: Sequence[tuple[str, int]]) -> Iterator[tuple[_Entry, int]]:
         index = self._by_words
-        words = list(_WORD.finditer(folded))
-        following = [word.group() for word in words[1:]]
-        for word, second in zip_longest(words, following, fillvalue=_ANY):
-            seconds = index.get(word.group())
+        for place, (word, start) in enumerate(words):
+            seconds = index.get(word)
             if seconds is not None:
+                second = words[place + 1][0] if place + 1 < len(words) else _ANY
                 for entry in (*seconds.get(_ANY, ()), *(seconds.get(second, ()) if second else ())):
-                    yield entry, word.start()
+                    yield entry, start
         if self._han_first is not None and not folded.isascii():
             for character in self._han_first.finditer(folded):
                 for entry in index[character.group()].get(_ANY, ()):

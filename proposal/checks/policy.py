@@ -75,7 +75,7 @@ def _book(template: str) -> PhraseBook:
 
 def _pack_hits(context: CheckContext) -> list[PhraseHit]:
     if "pack" not in context.memory:
-        context.memory["pack"] = _book(context.template.name).find(context.folded)
+        context.memory["pack"] = _book(context.template.name).find(context.folded, context.words)
     found: list[PhraseHit] = context.memory["pack"]
     return found
 
@@ -110,34 +110,28 @@ def wrong_track(context: CheckContext) -> Iterator[Hit]:
 
 # --- bundles -----------------------------------------------------------------------------------------------------
 
-_SUBJECTS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("a payment", re.compile(
-        r"(?<![a-z])(?:transfers?|pays?|disburses?|grants?|streams?|sends?) (?:[^.\n]{0,20} )?[$]?[0-9]|"
-        r"(?:拨付|支付|发放|转账)[^。\n]{0,6}[0-9]")),
-    ("a contract upgrade", re.compile(
-        r"(?<![a-z])(?:upgrades?|upgrading|redeploys?|migrates?) (?:[^.\n]{0,20} )?"
-        r"(?:contracts?|implementation|proxy)(?![a-z])|升级[^。\n]{0,6}合约")),
-    ("a change of governance rules", re.compile(
-        r"(?<![a-z])(?:changes?|lowers?|reduces?|raises?|increases?|sets?|amends?) (?:the )?(?:[^.\n]{0,15} )?"
-        r"(?:quorum|voting period|voting delay|timelock|proposal threshold|constitution)|"
-        r"(?:修改|降低|提高|调整)[^。\n]{0,6}(?:法定人数|投票期|提案门槛|章程)")),
-    ("a role or owner", re.compile(
-        r"(?<![a-z])(?:appoints?|elects?|removes?|replaces?|revokes?) (?:[^.\n]{0,25} )?"
-        r"(?:as (?:a )?(?:member|steward|signer|director)|roles?|ownership|signers?|stewards?|council)(?![a-z])|"
-        r"(?:任命|选举|罢免|更换)[^。\n]{0,8}(?:委员|成员|签署人|理事)")),
-    ("the issue of tokens", re.compile(
-        r"(?<![a-z])(?:mints?|issues? new|increases? the (?:max(?:imum)? )?supply|emissions? (?:rate|schedule))(?![a-z])"
-        r"|增发|铸造")),
-)  # fmt: skip
+MANY_SUBJECTS = 3
+"""Unrelated kinds of action that make a bundle."""
 
 
 def bundles(context: CheckContext) -> Iterator[Hit]:
     """Report proposals that decide three or more unrelated things at once."""
-    found = [(name, match) for name, pattern in _SUBJECTS if (match := pattern.search(context.folded))]
-    if len(found) >= 3:
-        first = min(match.start() for _, match in found)
-        match = next(match for _, match in found if match.start() == first)
-        yield Hit(match.start(), match.end(), f"one vote decides {', '.join(name for name, _ in found)}")
+    first: dict[str, PhraseHit] = {}
+    for group, hit in hits(context, "PO-bundle"):
+        if group.says not in first and not context.not_prose.covers(hit.start) and _is_action(context, group.says, hit):
+            first[group.says] = hit
+    if len(first) >= MANY_SUBJECTS:
+        last = sorted(first.values(), key=lambda hit: hit.start)[MANY_SUBJECTS - 1]
+        yield Hit(last.start, last.end, f"one vote decides {', '.join(sorted(first))}")
+
+
+def _is_action(context: CheckContext, subject: str, hit: PhraseHit) -> bool:
+    """Tell whether a payment names a sum; the other kinds of action need no figure."""
+    if subject != "a payment":
+        return True
+    start, end = context.paragraph_at(hit.start)
+    amounts = context.document.within(context.document.amounts, start, end)
+    return any(amount.kind == "money" for amount in amounts)
 
 
 # --- what must not be published -----------------------------------------------------------------------------------
@@ -197,25 +191,26 @@ _CONTACT_WORDS = re.compile(r"phone|tel|call|mobile|whatsapp|signal|contact|sms|
 def personal_data(context: CheckContext) -> Iterator[Hit]:
     """Report personal data: a vote is public for ever."""
     text = context.text
-    for match in _EMAIL.finditer(text):
+    for match in _EMAIL.finditer(text) if "@" in text else ():
         role = match[1].lower().split("+")[0]
         if role not in _ROLES and not match[2].lower().endswith(("example.org", "example.com", ".eth", ".example")):
             yield Hit(match.start(), match.end(), "a personal e-mail address")
-    for match in _PHONE.finditer(text):
+    for match in _PHONE.finditer(text) if "+" in text else ():
         if not context.not_prose.covers(match.start()):
             yield Hit(match.start(), match.end(), "a phone number")
-    for match in _CN_MOBILE.finditer(text):
+    for match in _CN_MOBILE.finditer(text) if context.mentions("电话", "手机", "联系", "phone", "call", "微信") else ():
         if _CONTACT_WORDS.search(context.folded, max(0, match.start() - 24), match.start()):
             yield Hit(match.start(), match.end(), "a phone number")
-    for match in _CN_IDENTITY.finditer(text):
+    for match in _CN_IDENTITY.finditer(text) if "19" in text or "20" in text else ():
         if _is_cn_identity(match[0]):
             yield Hit(match.start(), match.end(), "a national identity number")
     for match in _IBAN.finditer(text):
         if _is_iban(match[0].replace(" ", "")):
             yield Hit(match.start(), match.end(), "a bank account (IBAN)")
-    for pattern, what in ((_SSN, "a social security number"), (_PASSPORT, "a number of an identity document")):
-        for match in pattern.finditer(text):
-            yield Hit(match.start(), match.end(), what)
+    if context.mentions("ssn", "social security", "passport", "护照", "身份证"):
+        for pattern, what in ((_SSN, "a social security number"), (_PASSPORT, "a number of an identity document")):
+            for match in pattern.finditer(text):
+                yield Hit(match.start(), match.end(), what)
 
 
 def _is_cn_identity(number: str) -> bool:
@@ -230,23 +225,26 @@ def _is_iban(account: str) -> bool:
     return int("".join(str(int(character, 36)) for character in account[4:] + account[:4])) % 97 == 1
 
 
-_SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]{1,12} ){0,3}PRIVATE KEY-----")),
+_SECRETS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
+    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]{1,12} ){0,3}PRIVATE KEY-----"), ("private key-",)),
     ("a private key", re.compile(
-        r"(?i:private key|secret key|私钥)(?: is| =)?[^A-Za-z0-9\n]{1,6}(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])")),
+        r"(?i:private key|secret key|私钥)(?: is| =)?[^A-Za-z0-9\n]{1,6}(?:0x)?[0-9a-fA-F]{64}(?![0-9a-fA-F])"),
+     ("private key", "secret key", "私钥")),
     ("a seed phrase", re.compile(
         r"(?i:seed phrase|mnemonic|recovery phrase|助记词)(?: is| are)?(?:：|:|=|是|为| )[ `\"'*]{0,4}"
-        r"(?:[a-z]{3,8}[ ]{1,2}){11,23}[a-z]{3,8}(?![a-z])")),
+        r"(?:[a-z]{3,8}[ ]{1,2}){11,23}[a-z]{3,8}(?![a-z])"),
+     ("seed phrase", "mnemonic", "recovery phrase", "助记词")),
     ("an access key", re.compile(
         r"(?<![A-Za-z0-9])(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,60}|sk-[A-Za-z0-9_-]{20,80}|"
-        r"xox[abprs]-[A-Za-z0-9-]{20,80}|glpat-[A-Za-z0-9_-]{20,40}|hf_[A-Za-z0-9]{30,40})(?![A-Za-z0-9])")),
+        r"xox[abprs]-[A-Za-z0-9-]{20,80}|glpat-[A-Za-z0-9_-]{20,40}|hf_[A-Za-z0-9]{30,40})(?![A-Za-z0-9])"),
+     ("akia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "sk-", "xox", "glpat-", "hf_")),
 )  # fmt: skip
 
 
 def secrets_left(context: CheckContext) -> Iterator[Hit]:
     """Report keys and seed phrases; the finding does not repeat them."""
-    for what, pattern in _SECRETS:
-        for match in pattern.finditer(context.text):
+    for what, pattern, marks in _SECRETS:
+        for match in pattern.finditer(context.text) if context.mentions(*marks) else ():
             yield Hit(
                 match.start(), match.start() + 4, f"{what} stands in the text: it must be replaced everywhere, now"
             )

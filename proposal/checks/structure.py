@@ -319,23 +319,27 @@ _TAGS = frozenset(
         "wbr",
     ]
 )
-_PLACEHOLDERS: tuple[tuple[str, re.Pattern[str]], ...] = (
+_PLACEHOLDERS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
     ("a mark for work to do", re.compile(
-        r"(?<![A-Za-z0-9_#/.-])(?:TODO|TBD|TBA|TBC|FIXME|[Tt]bd|XXX{1,8})(?![A-Za-z0-9_/-]|\.[A-Za-z0-9])")),
-    ("filler text", re.compile(r"(?i:(?<![a-z])lorem[ \t\r\n]{1,3}ipsum(?![a-z]))")),
-    ("a gap that was marked as missing", re.compile(r"\[(?:needs|待补充|待填写)[:：][^\]\n]{0,200}\]")),
+        r"(?<![A-Za-z0-9_#/.-])(?:TODO|TBD|TBA|TBC|FIXME|[Tt]bd|XXX{1,8})(?![A-Za-z0-9_/-]|\.[A-Za-z0-9])"),
+     ("todo", "tbd", "tba", "tbc", "fixme", "xxx")),
+    ("filler text", re.compile(r"(?i:(?<![a-z])lorem[ \t\r\n]{1,3}ipsum(?![a-z]))"), ("lorem",)),
+    ("a gap that was marked as missing", re.compile(r"\[(?:needs|待补充|待填写)[:：][^\]\n]{0,200}\]"),
+     ("[needs", "[待")),
     ("a gap to fill", re.compile(r"[\[【<《（(](?:待补充|待填写|待定|待确认|此处填写|请填写|在此填写)"
-        r"[^\]】>》）)\n]{0,40}[\]】>》）)]")),
-    ("a gap to fill", re.compile(r"(?:待补充|待填写|此处填写|请在此填写)")),
+                                 r"[^\]】>》）)\n]{0,40}[\]】>》）)]"), ("待", "填写")),
+    ("a gap to fill", re.compile(r"(?:待补充|待填写|此处填写|请在此填写)"), ("待", "填写")),
     ("a gap to fill", re.compile(
-        r"\[(?i:insert|your|add|enter|fill in|specify)(?:[ \t][^\]\[\n]{1,80})?\](?![(\[:])")),
-    ("a gap to fill", re.compile(r"\[(?i:" + "|".join(_FILLER) + r")\](?![(\[:])")),
-    ("a blank line to fill", re.compile(r"(?<![_A-Za-z0-9`])_{4,80}(?![_A-Za-z0-9`])")),
+        r"\[(?i:insert|your|add|enter|fill in|specify)(?:[ \t][^\]\[\n]{1,80})?\](?![(\[:])"), ("[",)),
+    ("a gap to fill", re.compile(r"\[(?i:" + "|".join(_FILLER) + r")\](?![(\[:])"), ("[",)),
+    ("a blank line to fill", re.compile(r"(?<![_A-Za-z0-9`])_{4,80}(?![_A-Za-z0-9`])"), ("____",)),
     ("a figure to fill in", re.compile(
         r"(?<![A-Za-z0-9.])(?:[$€£]X{1,12}(?:,X{3}){0,4}|"
-        r"X{1,3}(?:,X{3}){1,4}|X{2,4}(?:\.X{1,4})?[ ]?%|X\.X{1,4}[ ]?%)(?![A-Za-z0-9%])")),
-    ("a gap to fill", re.compile(r"(?<!\?)\?{3,12}(?!\?)")),
+        r"X{1,3}(?:,X{3}){1,4}|X{2,4}(?:\.X{1,4})?[ ]?%|X\.X{1,4}[ ]?%)(?![A-Za-z0-9%])"),
+     ("$x", "€x", "£x", "x,x", "xx", "x.x")),
+    ("a gap to fill", re.compile(r"(?<!\?)\?{3,12}(?!\?)"), ("???",)),
 )  # fmt: skip
+"""What each gap is called, how it looks, and words of which one stands in it (a quick look before a slow one)."""
 _ANGLE = re.compile(r"(?<![A-Za-z0-9=<(\\])<([A-Za-z\u3400-\u9fff][^<>=\n@/`]{1,120})>(?![A-Za-z0-9>(])")
 _CODE_SPAN = re.compile(r"(`{1,3})(?!`)[^`\n]{1,400}\1(?!`)")
 _TAG_WITH_TEXT = re.compile(r">[ \t]{0,20}[^<>\s]|<img[ \t]", re.IGNORECASE)
@@ -348,8 +352,8 @@ def placeholders(context: CheckContext) -> Iterator[Hit]:
     quiet = Spans([*taken, *((block.start, block.end) for block in context.document.blocks if block.kind == "code")])
     for slot in context.document.slots:
         yield Hit(slot.start, slot.end, f"a slot was left unfilled: {text[slot.start : slot.end][:80]}")
-    for what, pattern in _PLACEHOLDERS:
-        for match in pattern.finditer(text):
+    for what, pattern, marks in _PLACEHOLDERS:
+        for match in pattern.finditer(text) if context.mentions(*marks) else ():
             if not quiet.covers(match.start()) and not context.not_prose.covers(match.start()):
                 yield Hit(match.start(), match.end(), f"{what} was left: {match[0][:80]}")
     for match in _ANGLE.finditer(text):
@@ -388,7 +392,8 @@ RULES: tuple[Rule, ...] = (
         family="structure",
         severity="error",
         title="A required section is missing",
-        clause="A proposal has every section that its DAO's template requires (one that is only expected warns, and is noted in a text that is not our draft).",
+        clause="A proposal has every section that its DAO's template requires (one that is only expected warns, and is "
+        "noted in a text that is not our draft).",
         fix="Add the section with its heading; in a draft of ours, draft that section again.",
         check=missing_sections,
     ),

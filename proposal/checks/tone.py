@@ -62,17 +62,14 @@ def pressure(context: CheckContext) -> Iterator[Hit]:
     yield from _wording(context, "NE-pressure")
 
 
-_SHOUT = re.compile(r"(?<![!A-Za-z0-9\[(])[A-Za-z\u3400-\u9fff,' ]{0,12}[!！]{2,10}|[!！]{2,10}")
+_SHOUT = re.compile(r"[!！]{2,10}")
 _EMOJI = re.compile(r"[\U0001f300-\U0001faff\u2600-\u2604\u2614\u26a1\u2705\u274c\u2728\u2764\u2b50]\ufe0f?")
 _CAPITALS = re.compile(r"(?<![A-Za-z0-9$_./-])[A-Z]{4,20}(?:[ ]+[A-Z]{2,20}){2,12}(?![A-Za-z0-9_/-])")
 
 
 def _typography(context: CheckContext) -> Iterator[Hit]:
-    for match in _SHOUT.finditer(context.text):
-        if (
-            not context.not_prose.covers(match.end() - 1)
-            and "![" not in context.text[match.end() - 2 : match.end() + 1]
-        ):
+    for match in _SHOUT.finditer(context.text) if context.mentions("!!") else ():
+        if not context.not_prose.covers(match.start()) and context.text[match.end() : match.end() + 1] != "[":
             yield Hit(match.start(), match.end(), "exclamation marks press a judgement on the reader")
     for match in _EMOJI.finditer(context.text):
         if not context.not_prose.covers(match.start()):

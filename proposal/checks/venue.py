@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.document import Option
 from proposal.errors import nearest
+from proposal.findings import Severity
 from proposal.template import FrontMatterField, Limit, normal_heading
 
 # --- title -------------------------------------------------------------------------------------------------------
@@ -109,7 +110,7 @@ def _limits(context: CheckContext, field: str) -> Iterator[Limit]:
 def _over(limit: Limit, size: int, what: str, place: tuple[int, int]) -> Iterator[Hit]:
     count = f"{what} {size:,} {'items' if limit.unit == 'items' else 'characters'}"
     note = " (the venue may have set another limit: ask it)" if limit.fetch_live else ""
-    severity = "warning" if limit.fetch_live else None
+    severity: Severity | None = "warning" if limit.fetch_live else None
     if limit.max is not None and size > limit.max:
         yield Hit(*place, f"{count}, {limit.venue} takes at most {limit.max:,}{note}", severity)
     elif limit.min is not None and size < limit.min:
@@ -266,6 +267,7 @@ def process_facts(context: CheckContext) -> Iterator[Hit]:
         if fact.kind == "link_required":
             urls = [link.url.casefold() for link in context.document.links]
             urls += [str(value).casefold() for value in context.document.front_matter.values()]
+            urls += [context.brief.discussion_url.casefold()] if context.brief else []
             found = any(word.casefold() in url for word in fact.words for url in urls)
         elif fact.kind == "phrase":
             found = any(word.casefold() in context.text.casefold() for word in fact.words)

@@ -19,11 +19,13 @@ from proposal.errors import InputError
 from proposal.evidence import load_evidence
 from proposal.slots import fill
 from proposal.template import load_template
-from serve.writing import SENTENCE_RULES
 from tests.data_prep.builders import a_draft, full_case, reviewed
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+ABOUT_ONE_SENTENCE = {
+    "EV-uncited-claim", "EV-dangling", "EV-number", "NE-loaded", "NE-certainty", "NE-pressure", "IN-instruction",
+}  # fmt: skip
 NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.UTC)
 
 
@@ -170,6 +172,6 @@ def test_what_the_references_teach_passes_our_own_checks(name: str, cut: Path) -
         found += [
             (row["dao_section"], finding.rule, finding.excerpt)
             for finding in findings
-            if finding.rule in SENTENCE_RULES
+            if finding.rule in ABOUT_ONE_SENTENCE
         ]
     assert not found

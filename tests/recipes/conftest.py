@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
 
 from data_prep.build import build
 
@@ -33,8 +34,9 @@ class Lab:
         ]
 
     def start(self, *words: object) -> subprocess.CompletedProcess[str]:
-        """Run a command at the root of the project, with caches of its own."""
+        """Run a command at the root of the project, with caches of its own; compiled extensions are kept."""
         caches = {name: str(self.folder / "cache") for name in ("XDG_CACHE_HOME", "HF_HOME", "MODELSCOPE_CACHE")}
+        caches["TORCH_EXTENSIONS_DIR"] = str(user_cache_path("torch_extensions"))
         return subprocess.run(
             [str(word) for word in words],
             cwd=ROOT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from recipes.preflight import (
     rewards_have_weights,
     world_size,
 )
-from tests.recipes.builders import ANSWER, SYSTEM, USER, a_recipe, a_row, loaded, spoilt
+from recipes.records import start_run
+from tests.recipes.builders import ANSWER, SYSTEM, USER, a_recipe, a_row, loaded, spoilt, write_rows
 
 GRPO = (*FIRST, rewards_have_columns, rewards_have_weights, batch_divides)
 
@@ -226,3 +228,12 @@ def test_a_run_folder_in_use_is_named_unless_the_run_goes_on(tmp_path: Path) -> 
     assert "already holds a run" in the_problem(loaded(path))
     resumed = loaded(path).with_override("resume_from_checkpoint", "run/checkpoint-1")
     assert check(resumed, FIRST) == []
+
+
+def test_a_run_does_not_go_on_with_other_rows(tmp_path: Path) -> None:
+    path = a_recipe(tmp_path)
+    start_run(loaded(path), ["swift"], versions={}, now=dt.datetime(2026, 11, 22, tzinfo=dt.UTC))
+    resumed = loaded(path).with_override("resume_from_checkpoint", str(tmp_path / "run" / "checkpoint-1"))
+    assert check(resumed, FIRST) == []
+    write_rows(tmp_path / "sft.jsonl", a_row(), a_row())
+    assert "the run began with other rows" in the_problem(resumed)

@@ -28,7 +28,7 @@ from proposal.hashing import sha256_data, sha256_text
 from proposal.template import ReviewProfile
 from serve.app import create_app
 from serve.events import DraftEvent, Emit
-from serve.jobs import Worker
+from serve.jobs import LEASE, Worker
 from serve.llm import ModelHealth
 from serve.services import Services
 from serve.settings import Settings
@@ -285,7 +285,11 @@ def add_finished(
     draft = draft or a_draft()
     add_draft(store, draft_id)
     with store.write() as tx:
+        lease = tx.claim("builder", lease=LEASE)
+        assert lease is not None
+        assert lease.draft_id == draft_id
         tx.add_version(draft_id, draft, profile=profile or ReviewProfile(approvals=2, seats=3))
+        tx.end_job(lease, "done")
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ def test_an_ordered_draft_is_accepted_and_then_there(app: App) -> None:
         ({"topik": "x"}, "unknown key 'brief.topik' (did you mean 'topic'?)"),
         ({"type": "gift"}, "'brief.type'"),
         ({"parameters": {"budget": {"value": 1}}}, "the number 1 has no unit"),
+        ({"parameters": {"budget": {"value": "1e999999999", "unit": "USDC"}}}, "'brief.parameters.budget"),
         ({"template": "generik"}, "did you mean 'generic'?"),
         ({"template": "../../etc/passwd"}, "there is no template"),
         ({"template": "/etc/x.yaml"}, "there is no template"),
@@ -254,6 +255,7 @@ def test_a_reader_of_a_finished_draft_is_told_not_to_come_back(slow: Gateway) ->
     address = f"/v1/drafts/{draft_id}/events"
     assert client.get(address, headers={"last-event-id": last}).status_code == 204
     assert client.get(address, params={"after": last}).status_code == 204
+    assert client.get(address, headers={"last-event-id": "9" * 20}).status_code == 204
     assert read_events(client, draft_id, last="not a number") != []
 
 

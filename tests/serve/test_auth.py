@@ -179,6 +179,15 @@ def test_every_route_says_who_may_call_it() -> None:
         assert len(declared) == 1, f"{route.path} declares {declared or 'nobody'}"
 
 
+def test_every_route_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "desk.md").read_text(encoding="utf-8")
+    told = re.sub(r"/drafts/\{draft_id\}/(decision|resume)", "/drafts/{draft_id}", page)
+    for route in ROUTES:
+        assert isinstance(route, APIRoute)
+        shown = route.path if route.path.startswith("/v1") else re.sub(r"/(decision|resume|\{token\})$", "", route.path)
+        assert f"{shown}`" in told or shown in page, f"{route.path} is not in docs/desk.md"
+
+
 def calls() -> Iterator[Any]:
     for route in ROUTES:
         assert isinstance(route, APIRoute)

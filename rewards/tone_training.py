@@ -1,0 +1,415 @@
+"""Trains the tone classifier and writes its weights, its record and its report.
+
+    python -m rewards.tone_training --data ../shared/data            # writes rewards/tone_model.npz and .json
+    python -m rewards.tone_training --data ../shared/data --check    # trains again and compares with what is committed
+
+Neutral English sentences come from real proposals of DAOs with permissive licences, loaded ones are made from them by our
+own lists and by the mutation engine. The objective is the difference within a pair: both sentences share everything but
+the loaded words, so that topic words cannot become evidence. Neutral sentences also count by themselves, and four DAOs
+are held out. No sentence of the data can be recovered from the weights: they are sums over hashed features.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import yaml
+
+from proposal.checks import lexicons
+from proposal.checks.phrases import fold
+from proposal.document import parse
+from proposal.hashing import sha256_text
+from proposal.mutation import mutations
+from proposal.template import load_template
+from rewards.tone_model import BITS, RECORD, SURE, WEIGHTS, ToneModel, features, load_tone_model, write_weights
+
+VOCABULARY = Path(__file__).with_name("tone_training.yaml")
+TRAINED_ON = ("aave_aips", "synthetix_sips_sccps", "mstable_mips", "rocketpool_rpips", "livepeer_lips")
+HELD_OUT = ("ens_proposals", "helium_hips", "yearn_yips", "cosmos_hub")
+SENTENCES_PER_FILE = 1_500
+CHINESE_SENTENCES = 3_000
+EPOCHS, RATE, DECAY = 6, 0.25, 2e-5
+SEED = 11
+
+_PLAIN = re.compile(r"[A-Z][^|{}<>\[\]`#*_=\\]{30,300}[.]\Z")
+_SHOUTING = re.compile(r"[!！]|[\U0001f300-\U0001faff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A neutral sentence and the same one with something loaded in it."""
+
+    neutral: str
+    loaded: str
+
+
+@lru_cache(maxsize=1)
+def vocabulary() -> dict[str, dict[str, Any]]:
+    """Return the lists by language; those that are one text are split at spaces."""
+    data = yaml.safe_load(VOCABULARY.read_text(encoding="utf-8"))
+    return {
+        language: {key: value.split() if isinstance(value, str) else value for key, value in lists.items()}
+        for language, lists in data.items()
+    }
+
+
+# --- neutral sentences ----------------------------------------------------------------------------------------------
+
+
+def sentences_of(path: Path, *, limit: int, seed: int) -> list[str]:
+    """Return plain sentences of the proposals in one file, in a fixed random order; loaded ones are left out."""
+    found: dict[str, None] = {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    Random(seed).shuffle(rows)
+    for row in rows:
+        for sentence in parse(row.get("body") or "").sentences:
+            text = " ".join(sentence.text.split())
+            if sentence.block_kind == "paragraph" and _PLAIN.match(text) and not is_loaded(text):
+                found[text] = None
+        if len(found) >= 4 * limit:
+            break
+    chosen = sorted(found)
+    Random(seed).shuffle(chosen)
+    return chosen[:limit]
+
+
+def is_loaded(text: str) -> bool:
+    """Tell whether the phrase lists or the typography already call a sentence loaded."""
+    if _SHOUTING.search(text):
+        return True
+    folded = fold(text)
+    return any(lexicons.find(folded, rule) for rule in ("NE-certainty", "NE-loaded", "NE-pressure"))
+
+
+def chinese_sentences(count: int, seed: int) -> list[str]:
+    """Return neutral Chinese sentences composed of our own parts; the sample data has none."""
+    words, random = vocabulary()["zh"], Random(seed)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        subject, when, action = (random.choice(words[key]) for key in ("subject", "time", "action"))
+        form = random.randrange(5)
+        if form == 0:
+            text = f"{subject}{when}{action}。"
+        elif form == 1:
+            text = f"{subject}{when}{action}，{random.choice(words['reason'])}。"
+        elif form == 2:
+            text = f"{when}，{subject}将{action}。"
+        elif form == 3:
+            text = f"{random.choice(words['fact'])}，{subject}因此{action}。"
+        else:
+            first, second = (random.choice(words["plain"]).rstrip("。") for _ in range(2))
+            text = f"{first}，{second}。"
+        found[text] = None
+    return [*found, *words["plain"]]
+
+
+# --- loaded variants ------------------------------------------------------------------------------------------------
+
+
+def loaded_variants(sentence: str, language: str, random: Random, lists: dict[str, Any]) -> Iterator[str]:
+    """Yield variants of a neutral sentence with one loaded thing in each."""
+    stop = "。" if language == "zh" else "."
+    body = sentence.rstrip(stop)
+    yield _with_opener(body, random.choice(lists["opener"]), language) + stop
+    closer = random.choice(lists["closer"])
+    yield body + closer + ("" if closer[-1] in "!！🚀" else stop)
+    for kind in ("praise", "blame"):
+        inserted = _before_noun(body, random.choice(lists[kind]), language, random, lists)
+        if inserted:
+            yield inserted + stop
+    inserted = _before_verb(body, random.choice(lists["degree"]), language, random, lists)
+    if inserted:
+        yield inserted + stop
+    for form, fillers in (("say", ()), ("name", lists["thing"]), ("do", lists["act"])):
+        text = random.choice(lists[form]).replace("{x}", random.choice(lists["nouns"]))
+        yield text.replace("{n}", random.choice(fillers)).replace("{v}", random.choice(fillers)) if fillers else text
+
+
+def _with_opener(body: str, opener: str, language: str) -> str:
+    return opener + body if language == "zh" else f"{opener} {body[:1].lower()}{body[1:]}"
+
+
+def _before_noun(body: str, word: str, language: str, random: Random, lists: dict[str, Any]) -> str:
+    places = _places(body, lists["nouns"], language)
+    if not places:
+        return ""
+    place = random.choice(places)
+    return body[:place] + word + ("" if language == "zh" else " ") + body[place:]
+
+
+def _before_verb(body: str, word: str, language: str, random: Random, lists: dict[str, Any]) -> str:
+    if language == "zh":
+        places = _places(body, [action[:2] for action in lists["action"]] + ["将", "低于", "不"], language)
+        return body[: places[0]] + word + body[places[0] :] if places else ""
+    places = [place + len(verb) + 1 for verb in lists["verbs"] for place in _places(body, [verb], language)]
+    if not places:
+        return ""
+    place = random.choice(sorted(places))
+    return f"{body[:place]}{word} {body[place:]}"
+
+
+def _places(body: str, words: Sequence[str], language: str) -> list[int]:
+    if language == "zh":
+        return sorted({body.find(word) for word in words if word in body})
+    pattern = r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, words)) + r")(?= )"
+    return [match.start() for match in re.finditer(pattern, body)]
+
+
+def planted(sentence: str, seed: int) -> Iterator[str]:
+    """Yield the sentence with a violation of neutrality planted by the mutation engine."""
+    kinds = ("certainty", "loaded", "pressure")
+    for mutation in mutations(sentence, template=load_template("generic"), seed=seed, kinds=kinds):
+        yield " ".join(mutation.text.split())
+
+
+def pairs_of(neutral: Sequence[str], language: str, *, lists: dict[str, Any], seed: int) -> list[Pair]:
+    """Return the pairs of all neutral sentences."""
+    random = Random(seed)
+    found = [Pair(one, variant) for one in neutral for variant in loaded_variants(one, language, random, lists)]
+    found += [Pair(one, variant) for place, one in enumerate(neutral[::5]) for variant in planted(one, seed + place)]
+    return found
+
+
+# --- learning -------------------------------------------------------------------------------------------------------
+
+
+class Learner:
+    """Logistic regression on hashed features with AdaGrad steps: pairs by their difference, sentences by themselves."""
+
+    def __init__(self) -> None:
+        self.weights = array("d", bytes(8 << BITS))
+        self.squares = array("d", bytes(8 << BITS))
+        self.offset = -2.0
+
+    def learn_pair(self, pair: tuple[dict[int, int], dict[int, int]]) -> None:
+        """Make the loaded sentence score above the neutral one by a margin."""
+        neutral, loaded = pair
+        difference = {place: loaded.get(place, 0) - neutral.get(place, 0) for place in {*loaded, *neutral}}
+        self._step({place: count for place, count in difference.items() if count}, 1.0, self._sum(difference) - 2.0)
+
+    def learn_one(self, sentence: dict[int, int], label: float) -> None:
+        """Make a sentence score by its label."""
+        slope = self._step(sentence, label, self._sum(sentence) + self.offset)
+        self.offset += 0.01 * slope
+
+    def _sum(self, counts: dict[int, int]) -> float:
+        return sum(self.weights[place] * count for place, count in counts.items())
+
+    def _step(self, counts: dict[int, int], label: float, score: float) -> float:
+        slope = label - 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
+        if abs(slope) < 0.01:
+            return slope
+        for place, count in counts.items():
+            step = slope * count
+            self.squares[place] += step * step
+            self.weights[place] += RATE * step / math.sqrt(self.squares[place] + 1e-8) - DECAY * self.weights[place]
+        return slope
+
+
+def train(pairs: Sequence[Pair], neutral: Sequence[str], *, seed: int) -> Learner:
+    """Learn from pairs and from neutral sentences; the same input gives the same weights."""
+    learner, random = Learner(), Random(seed)
+    pair_features = [(features(pair.neutral), features(pair.loaded)) for pair in pairs]
+    neutral_features = [features(one) for one in neutral]
+    order = [(True, place) for place in range(len(pairs))] + [(False, place) for place in range(len(neutral))]
+    for _ in range(EPOCHS):
+        random.shuffle(order)
+        for is_pair, place in order:
+            if is_pair:
+                learner.learn_pair(pair_features[place])
+                learner.learn_one(pair_features[place][1], 1.0)
+            else:
+                learner.learn_one(neutral_features[place], 0.0)
+    return learner
+
+
+def compact(learner: Learner, lines: dict[str, tuple[float, float]]) -> ToneModel:
+    """Return the model with its weights rounded to signed bytes."""
+    largest = max(3.0, sorted(map(abs, learner.weights))[-max(1, len(learner.weights) // 2_000)])
+    scale = largest / 127
+    weights = array("b", (max(-127, min(127, round(weight / scale))) for weight in learner.weights))
+    return ToneModel(weights, scale, lines)
+
+
+def calibrate(model: ToneModel, loaded: Sequence[str], neutral: Sequence[str]) -> tuple[float, float]:
+    """Return slope and offset of the line from sums to probabilities (Platt), fitted on sentences held out."""
+    sums = [(model.sum(text), 1.0) for text in loaded] + [(model.sum(text), 0.0) for text in neutral]
+    weight = len(loaded) / max(1, len(neutral))
+    slope, offset = 1.0, -2.0
+    for _ in range(400):
+        down_slope = down_offset = 0.0
+        for value, label in sums:
+            error = (label - 1 / (1 + math.exp(-max(-30.0, min(30.0, slope * value + offset))))) * (
+                1 if label else weight
+            )
+            down_slope += error * value
+            down_offset += error
+        slope += 0.5 * down_slope / len(sums) / 4
+        offset += 0.5 * down_offset / len(sums)
+    return round(slope, 4), round(offset, 4)
+
+
+def threshold_line(model: ToneModel, slope: float, neutral: Sequence[str], allowed: float) -> tuple[float, float]:
+    """Return the line that calls at most the allowed share of these neutral sentences loaded for sure."""
+    sums = sorted((model.sum(text) for text in neutral), reverse=True)
+    highest_allowed = max(LEAST_EVIDENCE, sums[min(len(sums) - 1, int(allowed * len(sums)))])
+    return slope, round(math.log(SURE / (1 - SURE)) - slope * (highest_allowed + 1e-6), 4)
+
+
+# --- the whole run --------------------------------------------------------------------------------------------------
+
+LEAST_EVIDENCE = 2.0
+"""Sum of weights below which the classifier is never sure: a sentence of unknown words is no evidence."""
+ALLOWED = {"en": 0.005, "zh": 0.002}
+"""Share of neutral validation sentences that the classifier may call loaded: precision first."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """Neutral sentences by language, for training and for validation."""
+
+    train: dict[str, list[str]]
+    validation: dict[str, list[str]]
+    traps: dict[str, list[str]]
+
+
+def material(data: Path) -> Material:
+    """Collect the neutral sentences of the training DAOs and compose the Chinese ones."""
+    english = [
+        text
+        for name in TRAINED_ON
+        for text in sentences_of(data / "proposals" / f"{name}.jsonl", limit=SENTENCES_PER_FILE, seed=SEED)
+    ]
+    Random(SEED).shuffle(english)
+    chinese = chinese_sentences(CHINESE_SENTENCES, SEED)
+    split = {"en": len(english) * 4 // 5, "zh": len(chinese) * 4 // 5}
+    return Material(
+        train={"en": english[: split["en"]], "zh": chinese[: split["zh"]]},
+        validation={"en": english[split["en"] :], "zh": chinese[split["zh"] :]},
+        traps={language: lists["trap"] for language, lists in vocabulary().items()},
+    )
+
+
+def vocabulary_fold(keep: int | None) -> dict[str, dict[str, Any]]:
+    """Return the lists without every fifth entry, or (keep = 1) only those entries; None returns all."""
+    loaded = {"praise", "blame", "degree", "opener", "closer", "say", "thing", "act"}
+    if keep is None:
+        return vocabulary()
+    return {
+        language: {
+            key: [one for place, one in enumerate(value) if (place % 5 == 0) == bool(keep)] if key in loaded else value
+            for key, value in lists.items()
+        }
+        for language, lists in vocabulary().items()
+    }
+
+
+def fit(found: Material, lists: dict[str, dict[str, Any]]) -> ToneModel:
+    """Train on the material with these lists and set the lines on the validation sentences."""
+    pairs, neutral = [], []
+    for language, sentences in found.train.items():
+        pairs += pairs_of(sentences, language, lists=lists[language], seed=SEED)
+        neutral += sentences + found.traps[language] * 10
+    model = compact(train(pairs, neutral, seed=SEED), {"en": (1.0, 0.0), "zh": (1.0, 0.0)})
+    lines = {}
+    for language, sentences in found.validation.items():
+        random = Random(SEED + 1)
+        loaded = [
+            variant for one in sentences[:400] for variant in loaded_variants(one, language, random, lists[language])
+        ]
+        slope, _ = calibrate(model, loaded, sentences)
+        lines[language] = threshold_line(model, slope, sentences, ALLOWED[language])
+    return ToneModel(model.weights, model.scale, lines)
+
+
+def share_flagged(model: ToneModel, texts: Sequence[str]) -> float:
+    """Return the share of sentences that the classifier alone calls loaded."""
+    return round(sum(1 for text in texts if model.weight(text)) / max(1, len(texts)), 4)
+
+
+def measure_unseen_words(found: Material) -> dict[str, float]:
+    """Return the recall on sentences whose loaded words were left out of training, per language."""
+    model = fit(found, vocabulary_fold(0))
+    unseen = vocabulary_fold(1)
+    result = {}
+    for language, sentences in found.validation.items():
+        random = Random(SEED + 2)
+        loaded = [
+            variant for one in sentences[:300] for variant in loaded_variants(one, language, random, unseen[language])
+        ]
+        result[language] = share_flagged(model, loaded)
+    return result
+
+
+def measure(model: ToneModel, found: Material, data: Path) -> dict[str, Any]:
+    """Return what the classifier does on sentences it was not trained on."""
+    held_out = {
+        name: sentences_of(data / "proposals" / f"{name}.jsonl", limit=SENTENCES_PER_FILE, seed=SEED)
+        for name in HELD_OUT
+    }
+    return {
+        "flagged_in_held_out_daos": {
+            name: {"sentences": len(texts), "share": share_flagged(model, texts)} for name, texts in held_out.items()
+        },
+        "flagged_in_validation": {
+            language: {"sentences": len(texts), "share": share_flagged(model, texts)}
+            for language, texts in found.validation.items()
+        },
+        "recall_on_unseen_words": measure_unseen_words(found),
+    }
+
+
+def record_of(model: ToneModel, found: Material, data: Path, measured: dict[str, Any]) -> dict[str, Any]:
+    """Return the training record that is committed beside the weights."""
+    return {
+        "made_by": "python -m rewards.tone_training",
+        "bits": BITS,
+        "scale": model.scale,
+        "lines": {
+            language: {"slope": slope, "offset": offset} for language, (slope, offset) in sorted(model.lines.items())
+        },
+        "weights_sha256": sha256_text(model.weights.tobytes().hex()),
+        "vocabulary_sha256": sha256_text(VOCABULARY.read_text(encoding="utf-8")),
+        "trained_on": {
+            name: sha256_text((data / "proposals" / f"{name}.jsonl").read_text(encoding="utf-8"))[:16]
+            for name in TRAINED_ON
+        },
+        "held_out": list(HELD_OUT),
+        "sentences": {language: len(texts) for language, texts in found.train.items()},
+        "settings": {"epochs": EPOCHS, "rate": RATE, "decay": DECAY, "seed": SEED, "allowed": ALLOWED},
+        "measured": measured,
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train and write, or train and compare."""
+    parser = argparse.ArgumentParser(prog="python -m rewards.tone_training", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with proposals/*.jsonl")
+    parser.add_argument("--check", action="store_true", help="compare with the committed weights instead of writing")
+    options = parser.parse_args(arguments)
+    found = material(options.data)
+    model = fit(found, vocabulary())
+    if options.check:
+        same = model.weights == load_tone_model().weights
+        sys.stdout.write("the committed weights are reproduced\n" if same else "the weights differ\n")
+        return 0 if same else 1
+    record = record_of(model, found, options.data, measure(model, found, options.data))
+    write_weights(model.weights, WEIGHTS)
+    RECORD.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    sys.stdout.write(json.dumps(record["measured"], indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
