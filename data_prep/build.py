@@ -1,4 +1,4 @@
-"""Build a data cut: the rows of every training method from cases and reviews, in one dated, hashed
+"""Build a data cut: the rows of every training method from cases, reviews and published proposals, in one dated, hashed
 folder.
 
     python -m data_prep.build --from examples [--from reviews.jsonl] --out data/cuts [--name NAME]
@@ -25,7 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.cases import case_folders, case_inputs, read_case, read_reviews
+from data_prep.faults import Fault, shown
+from data_prep.inversion import invert
 from data_prep.pairs import mutation_pairs
+from data_prep.proposals import read_proposals
+from data_prep.reading import read_rows
 from data_prep.records import METHODS, ROW_OF, Case, Drop, Method, ReviewedDraft, Row
 from data_prep.rows import edit_pairs, grpo_rows, kto_rows, sft_rows
 from proposal.errors import AgentError, InputError
@@ -48,6 +52,7 @@ class Cut:
     drops: list[Drop] = field(default_factory=list)
     inputs: dict[str, str] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
+    licences: Counter[str] = field(default_factory=Counter)
     _seen: set[str] = field(default_factory=set)
 
     def add(self, item: Row | Drop) -> None:
@@ -77,13 +82,10 @@ def build(sources: Sequence[Path], *, out: Path, name: str, now: dt.datetime) ->
         if source.is_dir():
             _add_cases(cut, source)
         elif source.suffix == ".jsonl":
-            _add_reviews(cut, source)
+            _add_lines(cut, source)
         else:
-            raise InputError(
-                "is neither a folder of cases nor a .jsonl file of reviews",
-                where=str(source),
-                fix="check the path",
-            )
+            raise InputError("is neither a folder of cases nor a .jsonl file of reviews or proposals",
+                             where=str(source), fix="check the path")  # fmt: skip
     return _write(cut, out=out, name=name, now=now)
 
 
@@ -102,8 +104,39 @@ def _case_rows(case: Case, template: Template) -> Iterator[Row | Drop]:
     yield from grpo_rows(case, template)
 
 
-def _add_reviews(cut: Cut, source: Path) -> None:
+def _add_lines(cut: Cut, source: Path) -> None:
+    """Tell reviews from proposals by the fields of the first line."""
     cut.inputs[source.name] = file_hash(source)
+    first = next(iter(read_rows(source)))
+    if isinstance(first, Fault):
+        raise InputError(first.message, where=f"{first.file}:{first.line}" if first.line else first.file, fix=first.fix)
+    if {"draft", "review"} <= set(first.data):
+        _add_reviews(cut, source)
+    elif {"title", "body"} <= set(first.data):
+        _add_proposals(cut, source)
+    else:
+        raise InputError(f"found {shown(first.data)}", where=str(source),
+                         expected="lines with 'draft' and 'review', or with 'title' and 'body'")  # fmt: skip
+
+
+def _add_proposals(cut: Cut, source: Path) -> None:
+    template = cut.template("generic")
+    for item in read_proposals(source):
+        if isinstance(item, Fault):
+            raise InputError(item.message, where=f"{item.file}:{item.line}", fix=item.fix)
+        if isinstance(item, Drop):
+            cut.add(item)
+            continue
+        cut.licences[item.licence] += 1
+        inverted = invert(item, template)
+        for drop in inverted.drops:
+            cut.add(drop)
+        if inverted.sections:
+            for row in _case_rows(inverted.case, template):
+                cut.add(row)
+
+
+def _add_reviews(cut: Cut, source: Path) -> None:
     latest: dict[str, ReviewedDraft] = {}
     for reviewed in read_reviews(source):
         template = cut.template(reviewed.draft.brief.template)
@@ -158,6 +191,7 @@ def _manifest(cut: Cut, hashes: dict[str, str], identity: str, now: dt.datetime)
         "prompt_hash": prompt_hash(),
         "templates": dict(sorted(cut.templates.items())),
         "inputs": dict(sorted(cut.inputs.items())),
+        "licences": dict(sorted(cut.licences.items())),
         "files": hashes,
         "rows": {method: len(rows) for method, rows in cut.rows.items()},
         "rows_by_template": _by(cut, "dao_template"),
@@ -218,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         type=Path,
         required=True,
         metavar="PATH",
-        help="a folder of cases, or a .jsonl file of reviews; may be given again",
+        help="a folder of cases, or a .jsonl file of reviews or published proposals; may be given again",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder that holds the cuts, such as data/cuts")
     parser.add_argument("--name", default="", help="name of the cut (default: the name of the first source)")

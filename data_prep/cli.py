@@ -136,7 +136,9 @@ def _convert(path: Path, format_: Format, target: Target, out: Path) -> tuple[in
 
 @data_app.command("build")
 def build_command(
-    source: Annotated[list[Path], typer.Option("--from", help="A folder of cases, or a .jsonl file of reviews.")],
+    source: Annotated[
+        list[Path], typer.Option("--from", help="A folder of cases, or a .jsonl file of reviews or proposals.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder that holds the cuts.")] = Path("data/cuts"),
     name: Annotated[str, typer.Option(help="Name of the cut; default: the name of the first source.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

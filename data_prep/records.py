@@ -19,6 +19,7 @@ from proposal.brief import Brief
 from proposal.decisions import Review
 from proposal.draft import Draft
 from proposal.evidence import Evidence, EvidenceSet
+from proposal.plan import Fact
 from rewards.rows import COLUMNS, RESERVED
 
 REWARD_COLUMNS = COLUMNS
@@ -57,6 +58,12 @@ DropReason = Literal[
     "no-change",
     "other-brief",
     "no-mutation",
+    "licence",
+    "undated",
+    "no-section",
+    "no-prose",
+    "not-invertible",
+    "round-trip",
 ]
 """Why something that was read did not become a row."""
 
@@ -91,12 +98,16 @@ class ReviewedDraft(_Closed):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A brief with its evidence, and where there is one the reference text of its sections."""
+    """A brief with its evidence, and where there is one the reference text of its sections.
+
+    `facts` says what each section states, where that is known from the text; otherwise it is planned as in service.
+    """
 
     key: str
     brief: Brief
     evidence: EvidenceSet
     sections: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ from proposal.sections import Material, server_text
 from proposal.slots import MARK, SLOT, fill
 from proposal.template import SectionSpec, Template
 
-MAX_CHARACTERS = 12_000
-"""Longest text of a section that becomes a row; a preflight counts the tokens of whole rows."""
+MAX_CHARACTERS = 16_000
+"""Longest row, prompt and text together; a preflight counts its tokens."""
 
 _UNWRITABLE = ("http", "](", "<", "`", "#", "|", "{{", "[[", "}}", "]]")
 """What the serving grammar excludes outside slots and marks: teaching it would teach what can never
@@ -63,21 +63,17 @@ class Prompt:
 
 
 def prompts(case: Case, template: Template) -> Iterator[Prompt]:
-    """Render the prompt of every section that a model writes for this case, as serving would."""
+    """Render the prompt of every section that a model writes for this case, as serving would.
+
+    A case that brings its facts has prompts for the sections of these only.
+    """
     sections = template.sections_for(case.brief)
-    plan = plan_facts(sections, evidence=case.evidence, brief=case.brief)
+    plan = case.facts or plan_facts(sections, evidence=case.evidence, brief=case.brief)
     for spec in sections:
-        if spec.writer == "model":
+        if spec.writer == "model" and spec.key in plan:
             facts = plan[spec.key]
             turns = section_messages(spec, facts, brief=case.brief, evidence=case.evidence, template=template)
-            yield Prompt(
-                case.key,
-                case,
-                spec,
-                template,
-                facts,
-                tuple(Message.model_validate(turn) for turn in turns),
-            )
+            yield Prompt(case.key, case, spec, template, facts, tuple(Message.model_validate(turn) for turn in turns))
 
 
 def sft_rows(case: Case, template: Template) -> Iterator[SftRow | Drop]:
@@ -230,8 +226,9 @@ def fault(slotted: str, prompt: Prompt) -> tuple[DropReason, str] | None:
     brief: Brief = prompt.case.brief
     if not slotted:
         return ("no-reference", "no text was given") if not prompt.case.sections else ("empty", "the section is empty")
-    if len(slotted) > MAX_CHARACTERS:
-        return "too-long", f"{len(slotted):,} characters, more than {MAX_CHARACTERS:,}"
+    length = len(slotted) + sum(len(turn.content) for turn in prompt.messages)
+    if length > MAX_CHARACTERS:
+        return "too-long", f"{length:,} characters with its prompt, more than {MAX_CHARACTERS:,}"
     filled = fill(slotted, evidence=prompt.case.evidence, brief=brief, language=brief.language)
     if filled.unknown:
         return "unknown-slot", f"'{filled.unknown[0]}' is not among the evidence and parameters"

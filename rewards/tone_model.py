@@ -20,7 +20,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-BITS = 17
+BITS = 20
 SURE = 0.8
 """Probability from which the classifier speaks."""
 LOWEST_WEIGHT, HIGHEST_WEIGHT = 0.25, 0.5

@@ -3,8 +3,8 @@
     python -m rewards.tone_training --data ../shared/data            # writes rewards/tone_model.npz and .json
     python -m rewards.tone_training --data ../shared/data --check    # trains again and compares with what is committed
 
-Neutral English sentences come from real proposals of DAOs with permissive licences, loaded ones are made from them by our
-own lists and by the mutation engine. The objective is the difference within a pair: both sentences share everything but
+Neutral English sentences come from real proposals of DAOs with permissive licences, loaded ones are made from them by
+our own lists and by the mutation engine. The objective is the difference within a pair: both sentences share everything but
 the loaded words, so that topic words cannot become evidence. Neutral sentences also count by themselves, and four DAOs
 are held out. No sentence of the data can be recovered from the weights: they are sums over hashed features.
 """
@@ -40,6 +40,8 @@ HELD_OUT = ("ens_proposals", "helium_hips", "yearn_yips", "cosmos_hub")
 SENTENCES_PER_FILE = 1_500
 CHINESE_SENTENCES = 3_000
 EPOCHS, RATE, DECAY = 6, 0.25, 2e-5
+SEEN_AT_LEAST = 3
+"""Sentences a feature must stand in to keep a weight: rarer ones are accidents, and collide with others."""
 SEED = 11
 
 _PLAIN = re.compile(r"[A-Z][^|{}<>\[\]`#*_=\\]{30,300}[.]\Z")
@@ -190,6 +192,7 @@ class Learner:
     def __init__(self) -> None:
         self.weights = array("d", bytes(8 << BITS))
         self.squares = array("d", bytes(8 << BITS))
+        self.seen = array("L", bytes(8 << BITS))
         self.offset = -2.0
 
     def learn_pair(self, pair: tuple[dict[int, int], dict[int, int]]) -> None:
@@ -223,6 +226,9 @@ def train(pairs: Sequence[Pair], neutral: Sequence[str], *, seed: int) -> Learne
     pair_features = [(features(pair.neutral), features(pair.loaded)) for pair in pairs]
     neutral_features = [features(one) for one in neutral]
     order = [(True, place) for place in range(len(pairs))] + [(False, place) for place in range(len(neutral))]
+    for counts in (*(both for pair in pair_features for both in pair), *neutral_features):
+        for place in counts:
+            learner.seen[place] += 1
     for _ in range(EPOCHS):
         random.shuffle(order)
         for is_pair, place in order:
@@ -235,7 +241,10 @@ def train(pairs: Sequence[Pair], neutral: Sequence[str], *, seed: int) -> Learne
 
 
 def compact(learner: Learner, lines: dict[str, tuple[float, float]]) -> ToneModel:
-    """Return the model with its weights rounded to signed bytes."""
+    """Return the model with its weights rounded to signed bytes; what was seen too rarely is forgotten."""
+    for place, seen in enumerate(learner.seen):
+        if seen < SEEN_AT_LEAST:
+            learner.weights[place] = 0.0
     largest = max(3.0, sorted(map(abs, learner.weights))[-max(1, len(learner.weights) // 2_000)])
     scale = largest / 127
     weights = array("b", (max(-127, min(127, round(weight / scale))) for weight in learner.weights))

@@ -138,15 +138,13 @@ def pip_install(what: str, arguments: list[str]) -> None:
     pip = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=PROJECT
     )
-    last = ""
+    started = time.monotonic()
     try:
         for line in lines_or_silence(pip):
             if line is None:
-                say(f"  still at it: {last[:90]}")
-            elif line.strip():
-                last = line.strip()
-                if WORTH_SAYING.match(line):
-                    say(f"  {last[:100]}")
+                say(f"  still at it ({time.monotonic() - started:.0f} s)")
+            elif WORTH_SAYING.match(line):
+                say(f"  {line.strip()[:100]}")
     finally:
         pip.kill()
         pip.wait()

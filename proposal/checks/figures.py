@@ -308,10 +308,9 @@ def shares(context: CheckContext) -> Iterator[Hit]:
     """Report shares of a whole above one hundred percent."""
     for amount in context.document.amounts:
         if amount.unit == "%" and amount.value > 100:
-            near = (
-                context.folded[max(0, amount.start - 40) : amount.start] + context.folded[amount.end : amount.end + 40]
-            )
-            if _OF_WHOLE.search(near):
+            sentence = context.sentence_at(amount.start)
+            low, high = (sentence.start, sentence.end) if sentence else (amount.start, amount.end)
+            if _OF_WHOLE.search(context.folded, max(low, amount.start - 40), min(high, amount.end + 40)):
                 yield Hit(amount.start, amount.end, f"{amount.text} of a whole is more than all of it")
 
 

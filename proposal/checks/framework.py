@@ -29,6 +29,8 @@ Family = Literal[
 MAX_HITS = 100
 """Findings one rule gives for one text; what is beyond is counted in a last finding, so that nothing hides."""
 
+_STRENGTH: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
+
 MAX_EXCERPT = 160
 """Characters of the text that a finding repeats."""
 
@@ -179,13 +181,26 @@ class Rule:
 
 def findings_of(rule: Rule, context: CheckContext) -> Iterator[Finding]:
     """Run one rule and turn its hits into findings."""
-    hits = sorted(set(rule.check(context)), key=lambda hit: (hit.start, hit.end, hit.message))
+    found = sorted(set(rule.check(context)), key=lambda hit: (hit.start, -hit.end, hit.message))
+    hits = list(_outermost(found, rule.severity))
     for hit in hits[:MAX_HITS]:
         yield _finding(rule, hit, context)
     if len(hits) > MAX_HITS:
         more = hits[MAX_HITS]
         message = f"{len(hits) - MAX_HITS:,} more places of this kind follow from here"
         yield _finding(rule, Hit(more.start, more.end, message, more.severity), context)
+
+
+def _outermost(hits: Iterable[Hit], default: Severity) -> Iterator[Hit]:
+    """Drop hits inside another one that is as strong: “TBD” within “{{TBD:fee}}” is the same gap."""
+    outer: Hit | None = None
+    for hit in hits:
+        if outer is not None and hit.start < hit.end <= outer.end and (hit.start, hit.end) != (outer.start, outer.end):
+            if _STRENGTH[hit.severity or default] <= _STRENGTH[outer.severity or default]:
+                continue
+        yield hit
+        if outer is None or hit.end > outer.end:
+            outer = hit
 
 
 def _finding(rule: Rule, hit: Hit, context: CheckContext) -> Finding:
@@ -205,9 +220,6 @@ def _finding(rule: Rule, hit: Hit, context: CheckContext) -> Finding:
         section=document.section_of(start).title,
         excerpt=" ".join(document.text[start : min(end, start + 4 * MAX_EXCERPT)].split())[:MAX_EXCERPT],
     )
-
-
-_STRENGTH: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 
 
 def _severity(rule: Rule, hit: Hit, context: CheckContext) -> Severity:

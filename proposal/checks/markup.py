@@ -138,12 +138,12 @@ def _is_marker(comment: str) -> bool:
 def _tag(hidden: Hidden, source: str) -> Iterator[Hit]:
     match = _TAG_NAME.match(source)
     name = match[1].lower() if match else ""
+    if source.startswith("</"):
+        return
     if name in _ACTIVE_TAGS:
         yield Hit(hidden.start, hidden.end, f"the HTML element <{name}> is active or hides its content")
     elif _HIDING.search(source):
         yield Hit(hidden.start, hidden.end, f"the HTML element <{name}> hides its content or runs code")
-    elif source.startswith("</"):
-        return
     elif name in _PLAIN_TAGS:
         yield Hit(hidden.start, hidden.end, f"raw HTML <{name}>: some venues strip it", "warning")
     else:

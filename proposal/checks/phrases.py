@@ -25,7 +25,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _JOIN = r"[ \t\r\n*_>-]{1,6}"
 """What may stand between two words of a phrase: space, a line break, Markdown emphasis, a hyphen."""
 _GAP = r"(?:[a-z0-9$%'’,]{1,24}" + _JOIN + r"){0,4}?"
-_HAN_GAP = r"[^。！？；\n]{0,8}?"
+_HAN_GAP = r"[^。！？；\n]{0,12}?"
 _NEARBY = 80
 """How far around a hit an exception may begin: longer than any phrase of the lexicons."""
 

@@ -34,7 +34,8 @@ def _plain_title(section: Section) -> str:
 def missing_sections(context: CheckContext) -> Iterator[Hit]:
     """Report each required or expected section that no heading of the text names."""
     type_ = context.brief.type if context.brief else None
-    required, expected = context.template.required_sections(type_), context.template.expected_sections(type_)
+    required = context.template.required_sections(type_)
+    expected = context.template.expected_sections(type_) if context.brief else ()
     missing = [spec for spec in (*required, *expected) if spec.key not in context.sections_by_key]
     bold = _bold_headings(context) if missing else {}
     for spec in missing:
@@ -46,8 +47,7 @@ def missing_sections(context: CheckContext) -> Iterator[Hit]:
         elif spec in required:
             yield Hit(where, where, f"the required section “{heading}” is missing")
         else:
-            severity: Severity = "warning" if context.brief else "info"
-            yield Hit(where, where, f"the section “{heading}” is expected and missing", severity)
+            yield Hit(where, where, f"the section “{heading}” is expected and missing", "warning")
 
 
 def _bold_headings(context: CheckContext) -> dict[str, tuple[int, int]]:
@@ -326,7 +326,7 @@ _PLACEHOLDERS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
     ("filler text", re.compile(r"(?i:(?<![a-z])lorem[ \t\r\n]{1,3}ipsum(?![a-z]))"), ("lorem",)),
     ("a gap that was marked as missing", re.compile(r"\[(?:needs|待补充|待填写)[:：][^\]\n]{0,200}\]"),
      ("[needs", "[待")),
-    ("a gap to fill", re.compile(r"[\[【<《（(](?:待补充|待填写|待定|待确认|此处填写|请填写|在此填写)"
+    ("a gap to fill", re.compile(r"[\[【<《（(](?:待(?:补充|填写)(?![:：])|待定|待确认|此处填写|请填写|在此填写)"
                                  r"[^\]】>》）)\n]{0,40}[\]】>》）)]"), ("待", "填写")),
     ("a gap to fill", re.compile(r"(?:待补充|待填写|此处填写|请在此填写)"), ("待", "填写")),
     ("a gap to fill", re.compile(
@@ -392,8 +392,8 @@ RULES: tuple[Rule, ...] = (
         family="structure",
         severity="error",
         title="A required section is missing",
-        clause="A proposal has every section that its DAO's template requires (one that is only expected warns, and is "
-        "noted in a text that is not our draft).",
+        clause="A proposal has every section that its DAO's template requires (in a draft of ours, one that "
+        "is only expected warns).",
         fix="Add the section with its heading; in a draft of ours, draft that section again.",
         check=missing_sections,
     ),

@@ -1,0 +1,384 @@
+"""Inversion: a published proposal becomes the brief, evidence and slotted sections it could have been drafted from.
+
+By rule and never by a model: every figure, date, hash and other token with a digit is cut out of the prose as a named
+value, and a slot stands in its place; the sentence's links become the evidence it cites. Filling the slots gives the
+prose back exactly (checked here for every section), so what is taught as slotted text is what people really wrote. What
+had to be taken out before (links, lists, tables) is reported as edits beside the section.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pydantic import ValidationError
+
+from data_prep.proposals import Proposal
+from data_prep.prose import Edit, Prose, Source, prose_of
+from data_prep.records import Case, Drop
+from proposal.brief import Brief, ProposalType, check_url
+from proposal.document import Document, parse
+from proposal.evidence import MAX_ITEMS, Evidence
+from proposal.plan import Fact
+from proposal.slots import MARK, SLOT, cite_slots, resolve
+from proposal.template import SectionSpec, Template
+from proposal.values import Value, format_value
+
+MIN_WORDS = 20
+"""Shortest prose of a section that is worth learning from."""
+
+OWN_WORDS = frozenset({"specification", "timeline"})
+"""Sections whose figures are the author's intentions: parameters of the brief, not evidence."""
+
+_TOKEN = re.compile(r"[^\s]*[0-9][^\s]*")
+_EDGES = "\"'“”‘’()[]{}<>.,;:!?…*_"
+_WORD = re.compile(r"[A-Za-z][A-Za-z'’-]{0,30}")
+_STOP = frozenset(
+    "a an the of to in on at by for and or with that which from as is are be been was were will would shall should "  # noqa: SIM905
+    "this these those it its their our we they have has had not no can could may might must into than then also any all"
+    "".split()
+)
+_TYPES: tuple[tuple[str, ProposalType], ...] = (
+    ("grant", "grants"),
+    ("fund", "funding"),
+    ("budget", "funding"),
+    ("compensation", "funding"),
+    ("cap", "parameter-change"),
+    ("parameter", "parameter-change"),
+    ("fee", "parameter-change"),
+    ("rate", "parameter-change"),
+    ("upgrade", "technical"),
+    ("deploy", "technical"),
+    ("contract", "technical"),
+    ("election", "policy"),
+    ("council", "policy"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of prose that becomes a slot, with the value that prints exactly its text.
+
+    `states` tells a figure or date, which is a fact and needs a source, from a name that merely holds a digit ("V3").
+    """
+
+    start: int
+    end: int
+    value: Value
+    states: bool = True
+
+
+@dataclass(slots=True)
+class Section:
+    """One inverted section: its slotted text, the facts it states, and what was taken out of the original."""
+
+    key: str
+    slotted: str
+    facts: tuple[Fact, ...]
+    edits: tuple[Edit, ...]
+    original: str
+
+
+@dataclass(slots=True)
+class Inverted:
+    """One inverted proposal: what it could have been drafted from, its sections, and what was lost on the way."""
+
+    case: Case
+    sections: dict[str, Section]
+    drops: list[Drop] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """Values and evidence of one proposal as they are found; equal texts of one kind share a name."""
+
+    proposal: Proposal
+    values: dict[str, dict[str, Value]] = field(default_factory=lambda: {"P": {}})
+    sources: dict[str, Source] = field(default_factory=dict)
+    slots: dict[str, str] = field(default_factory=dict)
+
+    def slot(self, span: Span, text: str, source: Source | None) -> str:
+        """Return the slot body for a printed text, naming its value at its first appearance.
+
+        Without a source the value is the author's own: a parameter of the brief.
+        """
+        printed = text[span.start : span.end]
+        if printed not in self.slots:
+            owner = "P" if source is None else self.item(source)
+            label = _label(text, span)
+            names = self.values.setdefault(owner, {})
+            name = _unique(_slug(label), names)
+            names[name] = span.value.model_copy(update={"label": label[:160]})
+            self.slots[printed] = f"{owner}.{name}"
+        return self.slots[printed]
+
+    def item(self, source: Source) -> str:
+        """Return the id of the evidence item that stands for a link, or for the proposal's own page."""
+        for item_id, known in self.sources.items():
+            if known.url == source.url:
+                return item_id
+        item_id = f"E{len(self.sources) + 1}"
+        self.sources[item_id] = source
+        return item_id
+
+
+def invert(proposal: Proposal, template: Template) -> Inverted:
+    """Turn a proposal into a case with slotted sections; sections that cannot be inverted are drops."""
+    document = parse(proposal.body)
+    ledger = _Ledger(proposal)
+    specs = [spec for spec in template.sections if spec.writer == "model"]
+    done: dict[str, Section] = {}
+    drops: list[Drop] = []
+    for spec in sorted(specs, key=lambda spec: spec.key not in OWN_WORDS):
+        made = _section(spec, document, ledger)
+        if isinstance(made, Drop):
+            drops.append(made)
+        else:
+            done[spec.key] = made
+    try:
+        case = _case(ledger, done)
+    except ValidationError as error:
+        drops.append(Drop("not-invertible", proposal.id, "sft", detail=str(error.errors()[0]["msg"])[:200]))
+        return Inverted(Case(proposal.id, _brief(ledger, {}), {}), {}, drops)
+    return _verified(Inverted(case, done, drops))
+
+
+def _section(spec: SectionSpec, document: Document, ledger: _Ledger) -> Section | Drop:
+    found = document.find_section(spec.names())
+    if found is None:
+        return Drop("no-section", ledger.proposal.id, "sft", spec.key)
+    prose = prose_of(document, found)
+    if len(prose.text.split()) < MIN_WORDS:
+        return Drop("no-prose", ledger.proposal.id, "sft", spec.key, f"{len(prose.text.split())} words")
+    if len(ledger.sources) + len(prose.sources) >= MAX_ITEMS:
+        return Drop("too-long", ledger.proposal.id, "sft", spec.key, "too many sources")
+    return _slotted_section(spec, prose, ledger)
+
+
+def _slotted_section(spec: SectionSpec, prose: Prose, ledger: _Ledger) -> Section | Drop:
+    parts: list[str] = []
+    for paragraph in prose.paragraphs:
+        spans = find_spans(paragraph)
+        if spans is None:
+            return Drop(
+                "not-invertible", ledger.proposal.id, "sft", spec.key, "a figure cannot be printed as it stands"
+            )
+        parts.append(_with_slots(paragraph, spans, spec, prose, ledger))
+    slotted = cite_slots("\n\n".join(parts))
+    return Section(spec.key, slotted, (), prose.edits, prose.text)
+
+
+def _with_slots(paragraph: str, spans: Sequence[Span], spec: SectionSpec, prose: Prose, ledger: _Ledger) -> str:
+    """Put a slot in place of each span; a figure of evidence belongs to a link of its sentence, or to the page."""
+    sentences = parse(paragraph).sentences
+    pieces: list[str] = []
+    position = 0
+    for span in spans:
+        sentence = next((s.text for s in sentences if s.start <= span.start < s.end), paragraph)
+        own = spec.key in OWN_WORDS or not span.states
+        source = None if own else _source_of(sentence, prose, ledger.proposal)
+        body = ledger.slot(span, paragraph, source)
+        pieces += [paragraph[position : span.start], "{{", body, "}}"]
+        position = span.end
+    return "".join([*pieces, paragraph[position:]])
+
+
+def _source_of(sentence: str, prose: Prose, proposal: Proposal) -> Source:
+    """Return the link whose words stand in the sentence, else the page on which the proposal was discussed."""
+    for source in prose.sources:
+        if source.words and source.words in sentence and _is_url(source.url):
+            return source
+    return Source("", proposal.url)
+
+
+def _is_url(url: str) -> bool:
+    try:
+        check_url(url)
+    except ValueError:
+        return False
+    return True
+
+
+# --- figures ----------------------------------------------------------------------------------------------------------
+
+
+def find_spans(paragraph: str) -> list[Span] | None:
+    """Return the spans of a paragraph that hold every digit of it, or None when one cannot be printed again."""
+    document = parse(paragraph)
+    known = [(date.start, date.end) for date in document.dates if _has_digit(date.text)]
+    known += [(amount.start, amount.end) for amount in document.amounts if _has_digit(amount.text)]
+    stated = [start for start, _ in known]
+    known += [(match.start(), match.end()) for match in _TOKEN.finditer(paragraph)]
+    spans: list[Span] = []
+    for start, end in _merged(_trimmed(paragraph, known)):
+        span = _printable(paragraph, start, end)
+        if span is None or (spans and span.start < spans[-1].end):
+            return None
+        spans.append(replace(span, states=any(start <= place < end for place in stated)))
+    return spans
+
+
+def _has_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)
+
+
+def _trimmed(text: str, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    for start, end in places:
+        while start < end and text[start] in _EDGES:
+            start += 1
+        while end > start and text[end - 1] in _EDGES:
+            end -= 1
+        if start < end:
+            yield start, end
+
+
+def _merged(places: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Join places that overlap: a token `45,000` inside the amount `45,000 USDC`."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(places):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _printable(text: str, start: int, end: int) -> Span | None:
+    """Return the smallest span around a figure that a value prints exactly: the figure, or it with a word beside it."""
+    for place in _candidates(text, start, end):
+        printed = text[place[0] : place[1]]
+        value = _value(printed)
+        if value is not None and format_value(value, "en") == printed:
+            return Span(*place, value)
+    return None
+
+
+def _candidates(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    yield start, end
+    after = re.compile(r"[ ][A-Za-z][A-Za-z-]{0,30}").match(text, end)
+    if after:
+        yield start, after.end()
+    before = re.compile(r"[A-Za-z][A-Za-z-]{0,30}[ ]\Z").search(text[max(0, start - 40) : start])
+    if before:
+        yield start - len(before[0]), end
+
+
+def _value(printed: str) -> Value | None:
+    """Read a printed figure as a number with its unit where that prints the same again, else as text."""
+    number, _, unit = printed.partition(" ")
+    tries = [(number, unit or "count")] if not unit or re.fullmatch(r"[A-Za-z]{2,12}", unit) else []
+    if printed.endswith("%"):
+        tries.insert(0, (printed[:-1], "%"))
+    for digits, of_unit in tries:
+        try:
+            value = Value.model_validate({"value": digits, "unit": of_unit})
+        except ValidationError:
+            continue
+        if format_value(value, "en") == printed:
+            return value
+    try:
+        return Value.model_validate({"value": printed})
+    except ValidationError:
+        return None
+
+
+def _label(paragraph: str, span: Span) -> str:
+    """Name a value by the words before it, else by those behind it."""
+    before = _WORD.findall(paragraph[max(0, span.start - 80) : span.start])[-5:]
+    while before and before[0].lower() in _STOP:
+        before.pop(0)
+    words = before or _WORD.findall(paragraph[span.end : span.end + 60])[:4]
+    return " ".join(words) or "figure"
+
+
+def _slug(label: str) -> str:
+    words = [word for word in re.findall(r"[a-z]+", label.lower()) if word not in _STOP]
+    return "_".join(words)[:32].strip("_") or "figure"
+
+
+def _unique(slug: str, taken: Mapping[str, Value]) -> str:
+    name, count = slug, 1
+    while name in taken:
+        count += 1
+        name = f"{slug}_{count}"
+    return name
+
+
+# --- the case ---------------------------------------------------------------------------------------------------------
+
+
+def _case(ledger: _Ledger, sections: Mapping[str, Section]) -> Case:
+    evidence = {item_id: _evidence(item_id, source, ledger) for item_id, source in ledger.sources.items()}
+    notes = {key: points(section.original) for key, section in sections.items()}
+    slotted = {key: section.slotted for key, section in sections.items()}
+    return Case(ledger.proposal.id, _brief(ledger, notes), evidence, slotted)
+
+
+def _brief(ledger: _Ledger, notes: Mapping[str, str]) -> Brief:
+    proposal = ledger.proposal
+    return Brief(
+        topic=proposal.title,
+        ask=f"Let the members of {proposal.dao} decide on: {proposal.title}",
+        type=_type(proposal.title),
+        dao=proposal.dao[:80],
+        parameters=ledger.values["P"],
+        notes=dict(notes),
+    )
+
+
+def _type(title: str) -> ProposalType:
+    return next((type_ for word, type_ in _TYPES if word in title.lower()), "signal")
+
+
+def _evidence(item_id: str, source: Source, ledger: _Ledger) -> Evidence:
+    proposal = ledger.proposal
+    title = source.words if len(source.words) >= 3 else f"Discussion of {proposal.title}"
+    return Evidence(
+        id=item_id,
+        kind="forum_post" if source.url == proposal.url else "document",
+        title=title[:200],
+        url=source.url,
+        retrieved_at=dt.datetime.combine(proposal.created, dt.time(), dt.UTC),
+        values=ledger.values.get(item_id, {}),
+    )
+
+
+def points(prose: str) -> str:
+    """Return what a section is about as bare words, so that a writer has the matter without the sentences."""
+    lines = []
+    for sentence in parse(prose).sentences[:8]:
+        words = [word for word in _WORD.findall(sentence.text) if word.lower() not in _STOP and len(word) > 2]
+        lines.append(" ".join(dict.fromkeys(words[:9])))
+    return "; ".join(line for line in lines if line)[:1_200]
+
+
+def _verified(inverted: Inverted) -> Inverted:
+    """Keep the sections whose slots, filled, give the prose back; name the facts of each."""
+    case = inverted.case
+    for key, section in list(inverted.sections.items()):
+        if restore(section.slotted, case) != section.original:
+            inverted.drops.append(Drop("round-trip", case.key, "sft", key, "filling the slots gives another text"))
+            del inverted.sections[key]
+        else:
+            section.facts = tuple(_facts(section.slotted, case))
+    kept = {key: section.slotted for key, section in inverted.sections.items()}
+    facts = {key: section.facts for key, section in inverted.sections.items()}
+    inverted.case = Case(case.key, case.brief, case.evidence, kept, facts)
+    return inverted
+
+
+def restore(slotted: str, case: Case) -> str:
+    """Fill the slots and take the citations away again: the prose as its author wrote it."""
+    bare = re.sub(rf"[ ]?{MARK.pattern}", "", slotted)
+    return SLOT.sub(lambda match: resolve(match[1], case.evidence, case.brief, "en").printed, bare)
+
+
+def _facts(slotted: str, case: Case) -> Iterator[Fact]:
+    for body in dict.fromkeys(SLOT.findall(slotted)):
+        owner, _, name = body.partition(".")
+        values = case.brief.parameters if owner == "P" else case.evidence[owner].values
+        value = values[name]
+        kind = "number" if value.is_number else value.unit or "text"
+        yield Fact(value.label, body, () if owner == "P" else (owner,), kind)
