@@ -95,7 +95,7 @@ check: .venv/.ready-dev ## The fast tier: ruff, mypy, unit tests without torch (
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n $(JOBS) -m "$(UNIT)" $(EXAMPLES) tests $(ROOMS)
+	$(BIN)/pytest -n $(JOBS) -m "$(UNIT) and not slow" $(EXAMPLES) tests $(ROOMS)
 
 # Every tier runs even if an earlier one failed, so that one run tells everything; the status is the worst.
 .PHONY: test

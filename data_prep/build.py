@@ -32,7 +32,9 @@ from data_prep.proposals import read_proposals
 from data_prep.reading import read_rows
 from data_prep.records import METHODS, ROW_OF, Case, Drop, Method, ReviewedDraft, Row
 from data_prep.rows import edit_pairs, grpo_rows, kto_rows, sft_rows
+from data_prep.variants import with_distractors, with_missing
 from proposal.errors import AgentError, InputError
+from proposal.evidence import Evidence
 from proposal.hashing import canonical_json, sha256_text
 from proposal.prompt import prompt_hash
 from proposal.template import Template, load_template
@@ -75,14 +77,17 @@ class Cut:
         return template
 
 
-def build(sources: Sequence[Path], *, out: Path, name: str, now: dt.datetime) -> Path:
-    """Build one cut from folders of cases and review files; return its folder."""
+def build(sources: Sequence[Path], *, out: Path, name: str, now: dt.datetime, variant_seed: int | None = None) -> Path:
+    """Build one cut from folders of cases and files of reviews or proposals; return its folder.
+
+    With a `variant_seed` each inverted proposal is added again with foreign evidence, and with some missing.
+    """
     cut = Cut()
     for source in sources:
         if source.is_dir():
             _add_cases(cut, source)
         elif source.suffix == ".jsonl":
-            _add_lines(cut, source)
+            _add_lines(cut, source, variant_seed)
         else:
             raise InputError("is neither a folder of cases nor a .jsonl file of reviews or proposals",
                              where=str(source), fix="check the path")  # fmt: skip
@@ -104,7 +109,7 @@ def _case_rows(case: Case, template: Template) -> Iterator[Row | Drop]:
     yield from grpo_rows(case, template)
 
 
-def _add_lines(cut: Cut, source: Path) -> None:
+def _add_lines(cut: Cut, source: Path, seed: int | None) -> None:
     """Tell reviews from proposals by the fields of the first line."""
     cut.inputs[source.name] = file_hash(source)
     first = next(iter(read_rows(source)))
@@ -113,14 +118,15 @@ def _add_lines(cut: Cut, source: Path) -> None:
     if {"draft", "review"} <= set(first.data):
         _add_reviews(cut, source)
     elif {"title", "body"} <= set(first.data):
-        _add_proposals(cut, source)
+        _add_proposals(cut, source, seed)
     else:
         raise InputError(f"found {shown(first.data)}", where=str(source),
                          expected="lines with 'draft' and 'review', or with 'title' and 'body'")  # fmt: skip
 
 
-def _add_proposals(cut: Cut, source: Path) -> None:
+def _add_proposals(cut: Cut, source: Path, seed: int | None) -> None:
     template = cut.template("generic")
+    before: list[Evidence] = []
     for item in read_proposals(source):
         if isinstance(item, Fault):
             raise InputError(item.message, where=f"{item.file}:{item.line}", fix=item.fix)
@@ -134,6 +140,14 @@ def _add_proposals(cut: Cut, source: Path) -> None:
         if inverted.sections:
             for row in _case_rows(inverted.case, template):
                 cut.add(row)
+            for variant in _variants(inverted.case, before, seed) if seed is not None else ():
+                for row in (*sft_rows(variant, template), *grpo_rows(variant, template)):
+                    cut.add(row)
+            before = list(inverted.case.evidence.values())
+
+
+def _variants(case: Case, others: Sequence[Evidence], seed: int) -> Iterator[Case]:
+    yield from filter(None, (with_distractors(case, others, seed=seed), with_missing(case, seed=seed)))
 
 
 def _add_reviews(cut: Cut, source: Path) -> None:
@@ -256,10 +270,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder that holds the cuts, such as data/cuts")
     parser.add_argument("--name", default="", help="name of the cut (default: the name of the first source)")
+    parser.add_argument(
+        "--variants", type=int, metavar="SEED", help="add variants of the evidence, chosen by this seed"
+    )
     arguments = parser.parse_args(argv)
     name = arguments.name or arguments.sources[0].resolve().stem
     try:
-        folder = build(arguments.sources, out=arguments.out, name=name, now=dt.datetime.now(dt.UTC))
+        now = dt.datetime.now(dt.UTC)
+        folder = build(arguments.sources, out=arguments.out, name=name, now=now, variant_seed=arguments.variants)
     except AgentError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

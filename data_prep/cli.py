@@ -141,13 +141,15 @@ def build_command(
     ],
     out: Annotated[Path, typer.Option(help="Folder that holds the cuts.")] = Path("data/cuts"),
     name: Annotated[str, typer.Option(help="Name of the cut; default: the name of the first source.")] = "",
+    variants: Annotated[int | None, typer.Option(help="Seed of variants with foreign and missing evidence.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Build a data cut: rows of every training method, hashed and counted.
 
     dao-agent data build --from examples --out data/cuts
     """
-    folder = build_cut(source, out=out, name=name or source[0].resolve().stem, now=dt.datetime.now(dt.UTC))
+    chosen_name = name or source[0].resolve().stem
+    folder = build_cut(source, out=out, name=chosen_name, now=dt.datetime.now(dt.UTC), variant_seed=variants)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     if as_json:
         typer.echo(json.dumps({"out": str(folder), "rows": manifest["rows"], "dropped": manifest["dropped"]}))

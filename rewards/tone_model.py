@@ -1,4 +1,4 @@
-"""The light tone classifier: hashed words, word pairs and letter runs with one signed byte of weight each.
+"""The light tone classifier: hashed words, their beginnings and pairs, with one signed byte of weight each.
 
 It finds loaded wording that no phrase list names ("a dazzling feat of vision"). It only speaks when it is sure,
 because a wrong finding on plain governance prose costs more trust than a missed one. Weights are committed with the
@@ -41,11 +41,11 @@ def bucket(feature: str) -> int:
 
 
 def word_features(word: str) -> Iterator[str]:
-    """Yield an English word and its runs of four letters (with its ends marked)."""
+    """Yield an English word and its beginnings, which its other forms share (glory, glorious, gloriously)."""
     yield "w" + word
-    marked = f"^{word}$"
-    for start in range(len(marked) - 3):
-        yield "c" + marked[start : start + 4]
+    for length in (5, 7):
+        if len(word) > length:
+            yield "b" + word[:length]
 
 
 def han_features(run: str) -> Iterator[str]:

@@ -4,8 +4,8 @@
     python -m rewards.tone_training --data ../shared/data --check    # trains again and compares with what is committed
 
 Neutral English sentences come from real proposals of DAOs with permissive licences, loaded ones are made from them by
-our own lists and by the mutation engine. The objective is the difference within a pair: both sentences share everything but
-the loaded words, so that topic words cannot become evidence. Neutral sentences also count by themselves, and four DAOs
+our own lists and by the mutation engine. The objective is the difference within a pair: both share everything but the
+loaded words, so that topic words cannot become evidence. Neutral sentences also count by themselves, and four DAOs
 are held out. No sentence of the data can be recovered from the weights: they are sums over hashed features.
 """
 
@@ -32,14 +32,32 @@ from proposal.document import parse
 from proposal.hashing import sha256_text
 from proposal.mutation import mutations
 from proposal.template import load_template
-from rewards.tone_model import BITS, RECORD, SURE, WEIGHTS, ToneModel, features, load_tone_model, write_weights
+from rewards.tone_model import (
+    BITS,
+    RECORD,
+    SURE,
+    WEIGHTS,
+    ToneModel,
+    bucket,
+    features,
+    han_features,
+    load_tone_model,
+    word_features,
+    write_weights,
+)
 
 VOCABULARY = Path(__file__).with_name("tone_training.yaml")
 TRAINED_ON = ("aave_aips", "synthetix_sips_sccps", "mstable_mips", "rocketpool_rpips", "livepeer_lips")
 HELD_OUT = ("ens_proposals", "helium_hips", "yearn_yips", "cosmos_hub")
-SENTENCES_PER_FILE = 1_500
+SENTENCES_PER_FILE = 4_000
 CHINESE_SENTENCES = 3_000
 EPOCHS, RATE, DECAY = 6, 0.25, 2e-5
+MAX_PAIRED = 5_000
+"""Neutral sentences per language that loaded variants are made of."""
+MARGIN = 3.0
+"""By how much a loaded sentence should score above its neutral one."""
+COMMON = 10
+"""Neutral sentences in which a feature may stand and still be evidence (each sentence is seen twice)."""
 SEEN_AT_LEAST = 3
 """Sentences a feature must stand in to keep a weight: rarer ones are accidents, and collide with others."""
 SEED = 11
@@ -193,13 +211,14 @@ class Learner:
         self.weights = array("d", bytes(8 << BITS))
         self.squares = array("d", bytes(8 << BITS))
         self.seen = array("L", bytes(8 << BITS))
+        self.seen_neutral = array("L", bytes(8 << BITS))
         self.offset = -2.0
 
     def learn_pair(self, pair: tuple[dict[int, int], dict[int, int]]) -> None:
         """Make the loaded sentence score above the neutral one by a margin."""
         neutral, loaded = pair
         difference = {place: loaded.get(place, 0) - neutral.get(place, 0) for place in {*loaded, *neutral}}
-        self._step({place: count for place, count in difference.items() if count}, 1.0, self._sum(difference) - 2.0)
+        self._step({place: count for place, count in difference.items() if count}, 1.0, self._sum(difference) - MARGIN)
 
     def learn_one(self, sentence: dict[int, int], label: float) -> None:
         """Make a sentence score by its label."""
@@ -229,58 +248,64 @@ def train(pairs: Sequence[Pair], neutral: Sequence[str], *, seed: int) -> Learne
     for counts in (*(both for pair in pair_features for both in pair), *neutral_features):
         for place in counts:
             learner.seen[place] += 1
+    for counts in neutral_features:
+        for place in counts:
+            learner.seen_neutral[place] += 1
     for _ in range(EPOCHS):
         random.shuffle(order)
         for is_pair, place in order:
             if is_pair:
                 learner.learn_pair(pair_features[place])
-                learner.learn_one(pair_features[place][1], 1.0)
             else:
                 learner.learn_one(neutral_features[place], 0.0)
     return learner
 
 
-def compact(learner: Learner, lines: dict[str, tuple[float, float]]) -> ToneModel:
-    """Return the model with its weights rounded to signed bytes; what was seen too rarely is forgotten."""
+def compact(learner: Learner, lists: dict[str, dict[str, Any]]) -> ToneModel:
+    """Return the model with its weights rounded to signed bytes.
+
+    Forgotten are features that were seen too rarely, and those that plain text uses too: "you" and "treasury" stand in
+    many loaded sentences and say nothing. The words of the lists themselves are kept.
+    """
+    listed = {
+        bucket(feature)
+        for kinds in lists.values()
+        for kind in ("praise", "blame", "degree", "thing", "act")
+        for word in kinds[kind]
+        for feature in (*word_features(word), *han_features(word))
+    }
     for place, seen in enumerate(learner.seen):
-        if seen < SEEN_AT_LEAST:
+        common = learner.seen_neutral[place] >= COMMON and place not in listed
+        if seen < SEEN_AT_LEAST or (common and learner.weights[place] > 0):
             learner.weights[place] = 0.0
     largest = max(3.0, sorted(map(abs, learner.weights))[-max(1, len(learner.weights) // 2_000)])
     scale = largest / 127
     weights = array("b", (max(-127, min(127, round(weight / scale))) for weight in learner.weights))
-    return ToneModel(weights, scale, lines)
+    return ToneModel(weights, scale, {"en": (1.0, 0.0), "zh": (1.0, 0.0)})
 
 
-def calibrate(model: ToneModel, loaded: Sequence[str], neutral: Sequence[str]) -> tuple[float, float]:
-    """Return slope and offset of the line from sums to probabilities (Platt), fitted on sentences held out."""
-    sums = [(model.sum(text), 1.0) for text in loaded] + [(model.sum(text), 0.0) for text in neutral]
-    weight = len(loaded) / max(1, len(neutral))
-    slope, offset = 1.0, -2.0
-    for _ in range(400):
-        down_slope = down_offset = 0.0
-        for value, label in sums:
-            error = (label - 1 / (1 + math.exp(-max(-30.0, min(30.0, slope * value + offset))))) * (
-                1 if label else weight
-            )
-            down_slope += error * value
-            down_offset += error
-        slope += 0.5 * down_slope / len(sums) / 4
-        offset += 0.5 * down_offset / len(sums)
-    return round(slope, 4), round(offset, 4)
+def line_of(model: ToneModel, neutral: Sequence[str], allowed: float) -> tuple[float, float]:
+    """Return the line from sums to probabilities that calls the allowed share of these neutral sentences loaded.
 
-
-def threshold_line(model: ToneModel, slope: float, neutral: Sequence[str], allowed: float) -> tuple[float, float]:
-    """Return the line that calls at most the allowed share of these neutral sentences loaded for sure."""
+    It runs through `SURE` at that sum and through `UNKNOWN` at a sum of nothing.
+    """
     sums = sorted((model.sum(text) for text in neutral), reverse=True)
-    highest_allowed = max(LEAST_EVIDENCE, sums[min(len(sums) - 1, int(allowed * len(sums)))])
-    return slope, round(math.log(SURE / (1 - SURE)) - slope * (highest_allowed + 1e-6), 4)
+    limit = max(LEAST_EVIDENCE, sums[min(len(sums) - 1, int(allowed * len(sums)))] + 1e-6)
+    slope = (_log_odds(SURE) - _log_odds(UNKNOWN)) / limit
+    return round(slope, 4), round(_log_odds(UNKNOWN), 4)
+
+
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
 
 
 # --- the whole run --------------------------------------------------------------------------------------------------
 
 LEAST_EVIDENCE = 2.0
 """Sum of weights below which the classifier is never sure: a sentence of unknown words is no evidence."""
-ALLOWED = {"en": 0.005, "zh": 0.002}
+UNKNOWN = 0.05
+"""Probability of a sentence of which no word has a weight."""
+ALLOWED = {"en": 0.003, "zh": 0.002}
 """Share of neutral validation sentences that the classifier may call loaded: precision first."""
 
 
@@ -328,17 +353,13 @@ def fit(found: Material, lists: dict[str, dict[str, Any]]) -> ToneModel:
     """Train on the material with these lists and set the lines on the validation sentences."""
     pairs, neutral = [], []
     for language, sentences in found.train.items():
-        pairs += pairs_of(sentences, language, lists=lists[language], seed=SEED)
-        neutral += sentences + found.traps[language] * 10
-    model = compact(train(pairs, neutral, seed=SEED), {"en": (1.0, 0.0), "zh": (1.0, 0.0)})
-    lines = {}
-    for language, sentences in found.validation.items():
-        random = Random(SEED + 1)
-        loaded = [
-            variant for one in sentences[:400] for variant in loaded_variants(one, language, random, lists[language])
-        ]
-        slope, _ = calibrate(model, loaded, sentences)
-        lines[language] = threshold_line(model, slope, sentences, ALLOWED[language])
+        pairs += pairs_of(sentences[:MAX_PAIRED], language, lists=lists[language], seed=SEED)
+        neutral += sentences * 2 + found.traps[language] * 5
+    model = compact(train(pairs, neutral, seed=SEED), lists)
+    lines = {
+        language: line_of(model, sentences + found.traps[language], ALLOWED[language])
+        for language, sentences in found.validation.items()
+    }
     return ToneModel(model.weights, model.scale, lines)
 
 

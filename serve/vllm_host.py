@@ -39,7 +39,7 @@ MAX_MODEL_LEN = 4096
 READY_SECONDS = 900.0
 """Half a minute is usual on two cores; a model of tens of gigabytes needs minutes to load."""
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 5.0
 LOOK_SECONDS = 0.5
 KEPT_LOGS = 10
 

@@ -35,6 +35,7 @@ def test_every_setting_is_documented() -> None:
     assert not missing
 
 
+@pytest.mark.slow
 def test_every_command_is_documented() -> None:
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     for group in ((), ("serve",), ("template",)):

@@ -193,14 +193,22 @@ def findings_of(rule: Rule, context: CheckContext) -> Iterator[Finding]:
 
 def _outermost(hits: Iterable[Hit], default: Severity) -> Iterator[Hit]:
     """Drop hits inside another one that is as strong: “TBD” within “{{TBD:fee}}” is the same gap."""
+
+    def strength(hit: Hit) -> int:
+        return _STRENGTH[hit.severity or default]
+
     outer: Hit | None = None
     for hit in hits:
-        if outer is not None and hit.start < hit.end <= outer.end and (hit.start, hit.end) != (outer.start, outer.end):
-            if _STRENGTH[hit.severity or default] <= _STRENGTH[outer.severity or default]:
-                continue
+        if outer is not None and _is_inside(hit, outer) and strength(hit) <= strength(outer):
+            continue
         yield hit
         if outer is None or hit.end > outer.end:
             outer = hit
+
+
+def _is_inside(hit: Hit, outer: Hit) -> bool:
+    """Tell whether a hit lies within a longer one; places without extent are inside nothing."""
+    return hit.start < hit.end <= outer.end and (hit.start, hit.end) != (outer.start, outer.end)
 
 
 def _finding(rule: Rule, hit: Hit, context: CheckContext) -> Finding:

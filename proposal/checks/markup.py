@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.document import Hidden, Link
+from proposal.findings import Severity
 
 _TAG_NAME = re.compile(r"</?([A-Za-z][A-Za-z0-9-]{0,30})")
 _ACTIVE_TAGS = frozenset(
@@ -120,12 +121,18 @@ _HIDING = re.compile(
 
 
 def raw_html(context: CheckContext) -> Iterator[Hit]:
-    """Report HTML: what hides or acts as an error, what only formats as a warning."""
+    """Report HTML: what hides or acts as an error, what only formats as a warning.
+
+    In a published text that is not our draft a comment warns: most are guidance of the DAO's form that the author left
+    in. One that speaks to a model is an error there too, under its own rule.
+    """
     for hidden in context.document.hidden:
         source = context.text[hidden.start : hidden.end]
         if hidden.kind == "comment":
             if not _is_marker(source):
-                yield Hit(hidden.start, hidden.end, "an HTML comment: readers of the page do not see it")
+                severity: Severity | None = None if context.brief else "warning"
+                message = "an HTML comment: readers of the page do not see it"
+                yield Hit(hidden.start, hidden.end, message, severity)
         elif hidden.kind == "html_tag":
             yield from _tag(hidden, source)
 
@@ -324,7 +331,8 @@ _TOP_LEVELS = frozenset(
 RULES: tuple[Rule, ...] = (
     Rule(
         id="ST-html", family="structure", severity="error", title="Raw HTML or hidden text",
-        clause="A proposal is Markdown: it holds no comment, no hidden and no active HTML (formatting tags warn).",
+        clause="A proposal is Markdown: it holds no comment, no hidden and no active HTML (formatting tags warn, and "
+        "so do comments in a text that is not our draft).",
         fix="Delete it, or write it as visible Markdown.", check=raw_html,
     ),
     Rule(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.checks.phrases import Spans
@@ -145,7 +145,7 @@ def empty_sections(context: CheckContext) -> Iterator[Hit]:
         name = _plain_title(section)
         spec = specs.get(section.start)
         if not _has_content(context, section):
-            severity: Severity | None = None if spec else "warning"
+            severity: Severity | None = None if spec and not _continues(context, section, specs) else "warning"
             yield Hit(section.start, section.body_start, f"the section “{name}” is empty", severity)
             continue
         if spec is not None and spec.key in required and spec.writer == "model":
@@ -153,6 +153,12 @@ def empty_sections(context: CheckContext) -> Iterator[Hit]:
             if words < THIN_WORDS:
                 message = f"the section “{name}” has {words} words"
                 yield Hit(section.start, section.body_start, message, "warning")
+
+
+def _continues(context: CheckContext, section: Section, specs: Mapping[int, SectionSpec]) -> bool:
+    """Tell whether the next heading is the author's own, at the same depth: then its text belongs here."""
+    following = context.document.sections[section.index + 1 : section.index + 2]
+    return bool(following) and following[0].level == section.level and following[0].start not in specs
 
 
 def _leaf_sections(context: CheckContext) -> Iterator[Section]:
@@ -354,6 +360,8 @@ def placeholders(context: CheckContext) -> Iterator[Hit]:
         yield Hit(slot.start, slot.end, f"a slot was left unfilled: {text[slot.start : slot.end][:80]}")
     for what, pattern, marks in _PLACEHOLDERS:
         for match in pattern.finditer(text) if context.mentions(*marks) else ():
+            if text.startswith("~~", match.start() - 2) and text.startswith("~~", match.end()):
+                continue  # struck through: no longer to be filled
             if not quiet.covers(match.start()) and not context.not_prose.covers(match.start()):
                 yield Hit(match.start(), match.end(), f"{what} was left: {match[0][:80]}")
     for match in _ANGLE.finditer(text):

@@ -112,7 +112,9 @@ _AGAINST = re.compile(
     r"keep|neither|no action|veto|don't|do not|current|unchanged|leave|not|make no changes)(?![a-z])"
 )
 _AGAINST_ZH = re.compile(r"反对|弃权|否决|不同意|不支持|维持|保持|不变|不采取|无操作|以上皆非|不通过|暂不")
-_FOR = re.compile(r"(?<![a-z])(?:for|yes|yae|yea|aye|approve|accept|support|in favou?r|agree)(?![a-z])|赞成|同意|支持|通过")
+_FOR = re.compile(
+    r"(?<![a-z])(?:for|yes|yae|yea|aye|approve|accept|support|in favou?r|agree)(?![a-z])|赞成|同意|支持|通过"
+)
 
 
 def options_even(context: CheckContext) -> Iterator[Hit]:

@@ -433,6 +433,7 @@ def test_text_nested_deeper_than_the_parser_goes_is_still_read() -> None:
     assert texts(parse(text).amounts) == ["5 ETH", "6 ETH"]
 
 
+@pytest.mark.slow
 def test_every_shared_proposal_renders_to_the_same_bytes(shared_data: Path) -> None:
     between_blocks = re.compile(r"[\s>*+\-0-9.)\u200b-\u200f]*")
     count = 0
@@ -456,6 +457,7 @@ def test_the_part_before_the_limit_is_read_even_when_it_is_one_line() -> None:
     assert document.amounts[-1].end <= document.read_to
 
 
+@pytest.mark.slow
 def test_the_median_shared_proposal_parses_in_five_milliseconds(shared_data: Path) -> None:
     taken = []
     for _, body in list(shared_proposals(shared_data))[::5]:

@@ -107,6 +107,8 @@ def test_no_code_of_the_product_signs_holds_a_key_or_submits():
             path.read_text(encoding="utf-8"),
             offline=path.relative_to(ROOT).parts[0] in OFFLINE_ROOMS,
         )
+        # The rule that finds leaked keys in a proposal has to say what they are called.
+        if not (path == ROOT / "proposal" / "checks" / "policy.py" and violation.endswith("names a key"))
     ]
     assert found == []
 

@@ -121,6 +121,7 @@ def test_a_draft_with_an_empty_line_end_and_with_front_matter_holds():
 # --- one byte, one digit, one approval ----------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["proposal.md", "evidence.jsonl", "review.json"])
 @pytest.mark.parametrize("hide", [False, True], ids=["plain", "rehashed"])
 def test_a_flipped_byte_anywhere_is_found(name, hide):
@@ -135,6 +136,7 @@ def test_a_flipped_byte_anywhere_is_found(name, hide):
     assert passed == []
 
 
+@pytest.mark.slow
 @settings(max_examples=250, deadline=None)
 @given(st.data())
 def test_no_change_of_any_file_passes(data):
@@ -423,6 +425,7 @@ def test_a_failed_bundle_ends_with_the_exit_code_of_integrity():
     assert caught.value.exit_code == 5
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.text(min_size=1, max_size=300), st.text(max_size=40))
 def test_whatever_the_text_and_the_names_are_the_verdict_is_that_of_the_checks(text, name):

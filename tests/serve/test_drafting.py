@@ -194,6 +194,7 @@ def draft_args(out: Path) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_the_command_line_drafts_resumes_and_refuses_to_overwrite(tmp_path: Path) -> None:
     out = tmp_path / "draft"
     calls: list[int] = []
@@ -221,6 +222,7 @@ def test_the_command_line_drafts_resumes_and_refuses_to_overwrite(tmp_path: Path
     assert load_draft(out).text == (out / "draft.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_command_line_checks_a_draft_and_its_exit_code_says_whether_it_blocks(tmp_path: Path) -> None:
     out = tmp_path / "draft"
     with ScriptedEndpoint(lambda _: PLAIN) as endpoint:

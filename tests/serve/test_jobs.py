@@ -293,6 +293,7 @@ class Process:
         return found
 
 
+@pytest.mark.slow
 def test_a_killed_gateway_goes_on_where_it_was(tmp_path: Path) -> None:
     gateway = Process(tmp_path, pause=0.05)
     draft_id = gateway.client.post("/v1/drafts", json=an_order()).json()["id"]

@@ -167,6 +167,7 @@ SCRAPS = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     scraps=st.lists(SCRAPS, max_size=40),

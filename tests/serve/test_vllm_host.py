@@ -182,6 +182,7 @@ def start_guarded(script: str) -> tuple[subprocess.Popen[str], int]:
     return starter, int(starter.stdout.readline())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script", ["sleep 60 & sleep 60", "trap '' TERM; sleep 60 & sleep 60"], ids=["meek", "stubborn"]
 )
