@@ -26,6 +26,19 @@ endef
 ROOMS := proposal rewards data_prep recipes serve
 # Examples in docstrings are tests too, except where importing the module needs ms-swift or a running migration.
 EXAMPLES := --doctest-modules --ignore=rewards/dao_swift_plugin.py --ignore=serve/migrations
+# Packages of the system that are missing, by Debian's names, go into the array `missing`; this installs them where it
+# may: as root without asking (a container, CI), and for the tests also by sudo where that asks for no password.
+define install_missing
+test $${#missing[@]} -eq 0 || { \
+  root=($(2)); \
+  command -v apt-get >/dev/null && "$${root[@]}" test "$$(id -u)" -eq 0 2>/dev/null \
+    || $(call failed,$(1) needs $${missing[*]} from your system. To do: sudo apt-get install $${missing[*]} (or your system's like); then run make $(MAKECMDGOALS) again); \
+  echo "==> installing $${missing[*]}"; \
+  "$${root[@]}" apt-get update -qq && \
+  "$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null \
+    || $(call failed,apt-get could not install $${missing[*]}. To do: install them by hand; then run make $(MAKECMDGOALS) again); }
+endef
+
 UNIT  := not model and not swift and not browser and not postgres
 REAL  := (model or browser or postgres) and not swift
 # The model environment has no web framework, so only rooms without one are collected there.
@@ -66,7 +79,14 @@ setup-train: .venv-model/.ready-train ## Add ms-swift and what its tests need to
 	@$(PYTHON) -m venv --clear .venv-model \
 	  || $(call failed,$(PYTHON) cannot make a virtual environment. To do: install its venv module (on Debian: python3-venv))
 
-.venv-model/.ready-serve: pyproject.toml serve/model_environment.py serve/torchvision_cpu.py | .venv-model/bin/python
+# vLLM's CPU build links to libnuma, which no Python package carries.
+.PHONY: model-programs
+model-programs:
+	@missing=(); \
+	command -v nvidia-smi >/dev/null || $(PYTHON) -c 'import ctypes; ctypes.CDLL("libnuma.so.1")' 2>/dev/null || missing+=(libnuma1); \
+	$(call install_missing,vLLM on a CPU,)
+
+.venv-model/.ready-serve: pyproject.toml serve/model_environment.py serve/torchvision_cpu.py | .venv-model/bin/python model-programs
 	@echo "==> .venv-model: torch and vLLM (a few minutes the first time)"
 	@$(MODEL)/python -P serve/model_environment.py
 	@touch $@
@@ -110,20 +130,15 @@ test: .venv/.ready-dev .venv-model/.ready-train model test-programs ## Everythin
 	tier "ms-swift, inside the model environment" $(MODEL)/python -m pytest -v --timeout 900 -m swift $(SWIFT); \
 	exit $$status
 
-# The browser and the database server are programs of the system: installed where we may, asked for where we may not.
+# DeepSpeed compiles its operators itself, so it needs a compiler and Python's headers.
 .PHONY: test-programs
-test-programs:
+test-programs: .venv-model/bin/python
 	@missing=(); \
 	command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium); \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql); \
-	test $${#missing[@]} -eq 0 && exit 0; \
-	root=(); test "$$(id -u)" -eq 0 || root=(sudo -n); \
-	command -v apt-get >/dev/null && "$${root[@]}" true 2>/dev/null \
-	  || $(call failed,The browser and database tests need $${missing[*]}. To do: install them with your package manager; then run make test again); \
-	echo "==> installing $${missing[*]}"; \
-	"$${root[@]}" apt-get update -qq && \
-	"$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null \
-	  || $(call failed,apt-get could not install $${missing[*]}. To do: install them by hand; then run make test again)
+	command -v g++ >/dev/null || missing+=(g++); \
+	$(MODEL)/python -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || missing+=(python3-dev); \
+	$(call install_missing,make test,$(if $(filter-out 0,$(shell id -u)),sudo -n))
 
 .PHONY: bench
 bench: .venv/.ready-dev model ## Measure the model server: time to ready, tokens a second with six sections at once

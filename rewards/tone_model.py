@@ -44,7 +44,7 @@ def word_features(word: str) -> Iterator[str]:
     """Yield an English word and its beginnings, which its other forms share (glory, glorious, gloriously)."""
     yield "w" + word
     for length in (5, 7):
-        if len(word) > length:
+        if len(word) >= length:
             yield "b" + word[:length]
 
 

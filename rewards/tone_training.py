@@ -17,6 +17,7 @@ import math
 import re
 import sys
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,6 +53,8 @@ HELD_OUT = ("ens_proposals", "helium_hips", "yearn_yips", "cosmos_hub")
 SENTENCES_PER_FILE = 4_000
 CHINESE_SENTENCES = 3_000
 EPOCHS, RATE, DECAY = 6, 0.25, 2e-5
+LISTED = ("praise", "blame", "degree", "thing", "act", "mass")
+"""Lists of single words; the others are of phrases and sentences."""
 MAX_PAIRED = 5_000
 """Neutral sentences per language that loaded variants are made of."""
 MARGIN = 3.0
@@ -151,9 +154,9 @@ def loaded_variants(sentence: str, language: str, random: Random, lists: dict[st
     inserted = _before_verb(body, random.choice(lists["degree"]), language, random, lists)
     if inserted:
         yield inserted + stop
-    for form, fillers in (("say", ()), ("name", lists["thing"]), ("do", lists["act"])):
+    for form, gap, filler in (("say", "", ""), ("name", "{n}", "thing"), ("do", "{v}", "act"), ("feel", "{m}", "mass")):
         text = random.choice(lists[form]).replace("{x}", random.choice(lists["nouns"]))
-        yield text.replace("{n}", random.choice(fillers)).replace("{v}", random.choice(fillers)) if fillers else text
+        yield text.replace(gap, random.choice(lists[filler])) if filler else text
 
 
 def _with_opener(body: str, opener: str, language: str) -> str:
@@ -205,25 +208,36 @@ def pairs_of(neutral: Sequence[str], language: str, *, lists: dict[str, Any], se
 
 
 class Learner:
-    """Logistic regression on hashed features with AdaGrad steps: pairs by their difference, sentences by themselves."""
+    """Logistic regression on hashed features with AdaGrad steps: pairs by their difference, plain text by itself.
 
-    def __init__(self) -> None:
+    `barred` are features that plain text uses too: "you" and "treasury" stand in many loaded sentences and say nothing.
+    `listed` are the single words of the lists; they are taught first, or the sentences around them would take the
+    credit.
+    """
+
+    def __init__(self, barred: frozenset[int], listed: frozenset[int]) -> None:
         self.weights = array("d", bytes(8 << BITS))
         self.squares = array("d", bytes(8 << BITS))
-        self.seen = array("L", bytes(8 << BITS))
-        self.seen_neutral = array("L", bytes(8 << BITS))
+        self.barred, self.listed = barred, listed
         self.offset = -2.0
 
     def learn_pair(self, pair: tuple[dict[int, int], dict[int, int]]) -> None:
         """Make the loaded sentence score above the neutral one by a margin."""
         neutral, loaded = pair
-        difference = {place: loaded.get(place, 0) - neutral.get(place, 0) for place in {*loaded, *neutral}}
+        difference = {
+            place: loaded.get(place, 0) - neutral.get(place, 0)
+            for place in {*loaded, *neutral}
+            if place not in self.barred
+        }
+        words = {place: count for place, count in difference.items() if place in self.listed and count > 0}
+        if words:
+            self._step(words, 1.0, self._sum(words) - MARGIN)
         self._step({place: count for place, count in difference.items() if count}, 1.0, self._sum(difference) - MARGIN)
 
-    def learn_one(self, sentence: dict[int, int], label: float) -> None:
-        """Make a sentence score by its label."""
-        slope = self._step(sentence, label, self._sum(sentence) + self.offset)
-        self.offset += 0.01 * slope
+    def learn_neutral(self, sentence: dict[int, int]) -> None:
+        """Make a plain sentence score low."""
+        allowed = {place: count for place, count in sentence.items() if place not in self.barred}
+        self.offset += 0.01 * self._step(allowed, 0.0, self._sum(allowed) + self.offset)
 
     def _sum(self, counts: dict[int, int]) -> float:
         return sum(self.weights[place] * count for place, count in counts.items())
@@ -239,45 +253,40 @@ class Learner:
         return slope
 
 
-def train(pairs: Sequence[Pair], neutral: Sequence[str], *, seed: int) -> Learner:
+def train(pairs: Sequence[Pair], neutral: Sequence[str], *, lists: dict[str, dict[str, Any]], seed: int) -> Learner:
     """Learn from pairs and from neutral sentences; the same input gives the same weights."""
-    learner, random = Learner(), Random(seed)
     pair_features = [(features(pair.neutral), features(pair.loaded)) for pair in pairs]
     neutral_features = [features(one) for one in neutral]
+    listed = listed_places(lists)
+    plain = Counter(place for counts in neutral_features for place in counts)
+    seen = Counter(place for pair in pair_features for place in pair[1])
+    barred = {place for place, count in plain.items() if count >= COMMON and place not in listed}
+    barred |= {place for place, count in seen.items() if count + plain[place] < SEEN_AT_LEAST}
+    learner, random = Learner(frozenset(barred), listed), Random(seed)
     order = [(True, place) for place in range(len(pairs))] + [(False, place) for place in range(len(neutral))]
-    for counts in (*(both for pair in pair_features for both in pair), *neutral_features):
-        for place in counts:
-            learner.seen[place] += 1
-    for counts in neutral_features:
-        for place in counts:
-            learner.seen_neutral[place] += 1
     for _ in range(EPOCHS):
         random.shuffle(order)
         for is_pair, place in order:
             if is_pair:
                 learner.learn_pair(pair_features[place])
             else:
-                learner.learn_one(neutral_features[place], 0.0)
+                learner.learn_neutral(neutral_features[place])
     return learner
 
 
-def compact(learner: Learner, lists: dict[str, dict[str, Any]]) -> ToneModel:
-    """Return the model with its weights rounded to signed bytes.
-
-    Forgotten are features that were seen too rarely, and those that plain text uses too: "you" and "treasury" stand in
-    many loaded sentences and say nothing. The words of the lists themselves are kept.
-    """
-    listed = {
+def listed_places(lists: dict[str, dict[str, Any]]) -> frozenset[int]:
+    """Return the places of the single words of the lists."""
+    return frozenset(
         bucket(feature)
         for kinds in lists.values()
-        for kind in ("praise", "blame", "degree", "thing", "act")
+        for kind in LISTED
         for word in kinds[kind]
-        for feature in (*word_features(word), *han_features(word))
-    }
-    for place, seen in enumerate(learner.seen):
-        common = learner.seen_neutral[place] >= COMMON and place not in listed
-        if seen < SEEN_AT_LEAST or (common and learner.weights[place] > 0):
-            learner.weights[place] = 0.0
+        for feature in (*word_features(word.lower()), *han_features(word))
+    )
+
+
+def compact(learner: Learner) -> ToneModel:
+    """Return the model with its weights rounded to signed bytes."""
     largest = max(3.0, sorted(map(abs, learner.weights))[-max(1, len(learner.weights) // 2_000)])
     scale = largest / 127
     weights = array("b", (max(-127, min(127, round(weight / scale))) for weight in learner.weights))
@@ -301,7 +310,7 @@ def _log_odds(probability: float) -> float:
 
 # --- the whole run --------------------------------------------------------------------------------------------------
 
-LEAST_EVIDENCE = 2.0
+LEAST_EVIDENCE = 1.2
 """Sum of weights below which the classifier is never sure: a sentence of unknown words is no evidence."""
 UNKNOWN = 0.05
 """Probability of a sentence of which no word has a weight."""
@@ -337,7 +346,7 @@ def material(data: Path) -> Material:
 
 def vocabulary_fold(keep: int | None) -> dict[str, dict[str, Any]]:
     """Return the lists without every fifth entry, or (keep = 1) only those entries; None returns all."""
-    loaded = {"praise", "blame", "degree", "opener", "closer", "say", "thing", "act"}
+    loaded = {"opener", "closer", "say", *LISTED}
     if keep is None:
         return vocabulary()
     return {
@@ -355,7 +364,7 @@ def fit(found: Material, lists: dict[str, dict[str, Any]]) -> ToneModel:
     for language, sentences in found.train.items():
         pairs += pairs_of(sentences[:MAX_PAIRED], language, lists=lists[language], seed=SEED)
         neutral += sentences * 2 + found.traps[language] * 5
-    model = compact(train(pairs, neutral, seed=SEED), lists)
+    model = compact(train(pairs, neutral, lists=lists, seed=SEED))
     lines = {
         language: line_of(model, sentences + found.traps[language], ALLOWED[language])
         for language, sentences in found.validation.items()

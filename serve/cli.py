@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from data_prep.cli import data_app
 from proposal.brief import load_brief
 from proposal.checks import run_checks
 from proposal.checks.report import to_json, to_sarif, to_text
@@ -68,6 +69,7 @@ serve_app = typer.Typer(no_args_is_help=True, help="Start the model host or the 
 template_app = typer.Typer(no_args_is_help=True, help="List and check proposal templates.")
 app.add_typer(serve_app, name="serve")
 app.add_typer(template_app, name="template")
+app.add_typer(data_app, name="data")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

@@ -190,8 +190,8 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])")
 
 def unknown_addresses(context: CheckContext) -> Iterator[Hit]:
     """Report addresses that neither the evidence nor the brief holds."""
-    texts = [item.model_dump_json() for item in (context.evidence or {}).values()]
-    if context.brief is not None:
+    texts = [item.model_dump_json() for item in (context.evidence or {}).values()] if context.addresses else []
+    if context.brief is not None and context.addresses:
         texts.append(context.brief.model_dump_json())
     known = {found.lower() for text in texts for found in _ADDRESS.findall(text)} | set(known_tokens())
     for address in context.addresses:
@@ -201,6 +201,8 @@ def unknown_addresses(context: CheckContext) -> Iterator[Hit]:
 
 def swapped_addresses(context: CheckContext) -> Iterator[Hit]:
     """Report a sentence that names a parameter or value and gives it another address."""
+    if not context.addresses:
+        return
     labelled: dict[str, str] = {}
     values = list(context.brief.parameters.values()) if context.brief else []
     values += [value for item in (context.evidence or {}).values() for value in item.values.values()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from proposal.checks import RULES, Rule
-from proposal.checks.policy import pack_clauses
+from proposal.checks.packs import pack_clauses
 
 _FAMILIES = {
     "structure": "Structure",

@@ -166,7 +166,7 @@ def _unsupported(printed: str, near: str, claim: Claim) -> str:
 
 
 def _is_backed(context: CheckContext, amount: Amount, claim: Claim) -> bool:
-    if supported_by(amount, claim.cited, context.brief):
+    if supported_by(amount, claim.cited, None) or _is_parameter(context, amount):
         return True
     if claim.heading:
         return False
@@ -201,11 +201,14 @@ def _is_calculated(amount: Amount, item: Evidence, claim: Claim) -> bool:
     return False
 
 
+def _is_parameter(context: CheckContext, amount: Amount) -> bool:
+    return context.brief is not None and any(states(value, amount) for value in context.brief.parameters.values())
+
+
 def _from_brief(context: CheckContext, amount: Amount) -> bool:
-    brief = context.brief
-    if brief is None:
+    if context.brief is None:
         return False
-    return bool(supported_by(amount, (), brief)) or any(
+    return _is_parameter(context, amount) or any(
         same_unit(other.unit, amount.unit) and abs(other.value - amount.value) <= amount.tolerance
         for other in _brief_words(context).amounts
     )

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import get_args
 
 from proposal.brief import ProposalType
-from proposal.checks.framework import CheckContext, Hit, Rule
+from proposal.checks.framework import CheckContext, Hit, Rule, heading_name
 from proposal.checks.lexicons import hits
 from proposal.checks.phrases import fold
 from proposal.checks.structure import count_words
 from proposal.checks.venue import title_place
 from proposal.document import Sentence
 from proposal.findings import Severity
-from proposal.template import normal_heading
 from proposal.template_schema import Requirement
 
 MIN_STATEMENT_WORDS = 4
@@ -58,7 +57,7 @@ def _is_said(context: CheckContext, rule: str) -> bool:
         section = context.document.section_of(hit.start)
         if (
             section.level > 1
-            and normal_heading(section.title) not in _printed(context)
+            and heading_name(section.title) not in _printed(context)
             and section.end > section.body_start + 40
         ):
             return True
@@ -66,7 +65,7 @@ def _is_said(context: CheckContext, rule: str) -> bool:
 
 
 def _printed(context: CheckContext) -> set[str]:
-    return {normal_heading(spec.heading_in(context.language)) for spec in context.template.sections}
+    return {heading_name(spec.heading_in(context.language)) for spec in context.template.sections}
 
 
 def _with_amount(context: CheckContext, sentence: Sentence) -> bool:

@@ -156,6 +156,9 @@ _TOTAL_LINE = re.compile(r"[*_ ]{0,4}(?:in )?(?:grand |overall )?(?:total|合计
 
 def _list_sums(context: CheckContext) -> Iterator[Hit]:
     """Compare the last item of a list, when it is a total, with the items before it."""
+    blocks = [block for block in context.document.blocks if block.kind == "list_item"]
+    if not any(_TOTAL_LINE.match(context.folded, block.start) for block in blocks):
+        return
     items: list[Amount] = []
     section = -1
     for block in context.document.blocks:
@@ -202,6 +205,7 @@ _ASK = re.compile(
     r"|(?:总预算|预算总额|申请总额|申请金额|总成本|总费用|资金总额|拨款总额|申请资金)"
     r"(?:为|是|共|共计|合计|达)?[ :：=|*_]{0,6}[$¥]?\Z"
 )
+_ASK_WORDS = ("total", "request", "overall", "grant", "总", "申请")
 _LOOK_BACK = 64
 """Characters before a figure in which the words that it belongs to are looked for."""
 _NARROWED = re.compile(
@@ -220,7 +224,8 @@ def consistent_figures(context: CheckContext) -> Iterator[Hit]:
 def _one_ask(context: CheckContext) -> Iterator[Hit]:
     found: dict[str, list[Amount]] = {}
     for amount in context.document.amounts:
-        is_ask = amount.kind in {"money", "number"} and _ASK.search(_before(context, amount))
+        before = _before(context, amount) if amount.kind in {"money", "number"} else ""
+        is_ask = any(word in before for word in _ASK_WORDS) and _ASK.search(before)
         if is_ask and not _NARROWED.match(context.folded, amount.end):
             found.setdefault(amount.unit, []).append(amount)
     for asks in found.values():

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, TypeVar
 
 from proposal.brief import Brief
@@ -28,6 +28,9 @@ Family = Literal[
 
 MAX_HITS = 100
 """Findings one rule gives for one text; what is beyond is counted in a last finding, so that nothing hides."""
+
+heading_name = lru_cache(maxsize=4096)(normal_heading)
+"""A heading as headings are compared; the same few hundred are asked for in every text."""
 
 _STRENGTH: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 
@@ -123,8 +126,8 @@ class CheckContext:
         for section in self.document.sections:
             specs = self.template.specs_for_heading(section.title) if section.level else ()
             if section.level == 1 and section.title == self.document.title:
-                name = normal_heading(section.title)
-                specs = tuple(spec for spec in specs if name in map(normal_heading, spec.names()))
+                name = heading_name(section.title)
+                specs = tuple(spec for spec in specs if name in map(heading_name, spec.names()))
             found += [(section, spec) for spec in specs]
         return found
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from proposal.checks.framework import CheckContext
+from proposal.checks.packs import pack_clauses
 from proposal.checks.phrases import Phrase, PhraseBook, PhraseHit
 from proposal.findings import Severity
 
@@ -56,24 +57,43 @@ def _group(entry: dict[str, Any], tag: str) -> Group:
     )
 
 
-@lru_cache(maxsize=1)
-def _book() -> PhraseBook:
-    return PhraseBook(
-        Phrase(group.tag, phrase, group.unless) for group in groups().values() for phrase in group.phrases
-    )
+@lru_cache(maxsize=64)
+def _book(template: str) -> PhraseBook:
+    """Return all lexicons in one book, with the clauses that bind a template."""
+    phrases = [Phrase(group.tag, text, group.unless) for group in groups().values() for text in group.phrases]
+    for clause in pack_clauses().values():
+        if template and clause.binds(template):
+            phrases += [Phrase(clause.id, text, clause.unless) for text in clause.phrases]
+    return PhraseBook(phrases)
+
+
+def _search(context: CheckContext) -> None:
+    """Search the text once for everything, and keep the hits by their rule (of packs, under one name)."""
+    context.phrase_hits[_SEARCHED] = []
+    for hit in _book(context.template.name).find(context.folded, context.words):
+        group = groups().get(hit.phrase.tag)
+        context.phrase_hits.setdefault(group.rule if group else _PACK, []).append(hit)
+
+
+_SEARCHED, _PACK = "", "pack"
 
 
 def hits(context: CheckContext, rule: str) -> Sequence[tuple[Group, PhraseHit]]:
     """Return where the phrases of a rule stand in the text, in order."""
-    if not context.phrase_hits:
-        context.phrase_hits[""] = []
-        for hit in _book().find(context.folded, context.words):
-            context.phrase_hits.setdefault(groups()[hit.phrase.tag].rule, []).append(hit)
+    if _SEARCHED not in context.phrase_hits:
+        _search(context)
     return [(groups()[hit.phrase.tag], hit) for hit in context.phrase_hits.get(rule, ())]
+
+
+def pack_hits(context: CheckContext) -> Sequence[PhraseHit]:
+    """Return where the wording of clauses of the template's rule packs stands; the tag is the clause's id."""
+    if _SEARCHED not in context.phrase_hits:
+        _search(context)
+    return context.phrase_hits.get(_PACK, [])
 
 
 @lru_cache(maxsize=1024)
 def find(text: str, rule: str) -> Sequence[tuple[Group, PhraseHit]]:
     """Return where the phrases of a rule stand in a folded text that is not the document (an excerpt, a title)."""
-    found = ((groups()[hit.phrase.tag], hit) for hit in _book().find(text))
+    found = ((groups()[hit.phrase.tag], hit) for hit in _book("").find(text))
     return tuple((group, hit) for group, hit in found if group.rule == rule)

@@ -118,12 +118,15 @@ class PhraseBook:
 
     def _candidates(self, folded: str, words: Sequence[tuple[str, int]]) -> Iterator[tuple[_Entry, int]]:
         index = self._by_words
+        last = len(words) - 1
         for place, (word, start) in enumerate(words):
-            seconds = index.get(word)
-            if seconds is not None:
-                second = words[place + 1][0] if place + 1 < len(words) else _ANY
-                for entry in (*seconds.get(_ANY, ()), *(seconds.get(second, ()) if second else ())):
+            if word in index:
+                seconds = index[word]
+                for entry in seconds.get(_ANY, ()):
                     yield entry, start
+                if place < last and words[place + 1][0] in seconds:
+                    for entry in seconds[words[place + 1][0]]:
+                        yield entry, start
         if self._han_first is not None and not folded.isascii():
             for character in self._han_first.finditer(folded):
                 for entry in index[character.group()].get(_ANY, ()):

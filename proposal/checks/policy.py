@@ -9,81 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
-
-import yaml
 
 from proposal.checks.conditional import type_of
 from proposal.checks.framework import CheckContext, Hit, Rule
-from proposal.checks.lexicons import hits
-from proposal.checks.phrases import Phrase, PhraseBook, PhraseHit, Spans
-from proposal.findings import Severity
-
-
-@dataclass(frozen=True, slots=True)
-class PackClause:
-    """One prohibition of a DAO's rule pack."""
-
-    id: str
-    templates: tuple[str, ...]
-    rule: str
-    clause: str
-    source: str
-    severity: Severity | None
-    types: tuple[str, ...]
-    phrases: tuple[str, ...]
-    unless: tuple[str, ...]
-
-    def binds(self, template: str) -> bool:
-        """Tell whether the clause is for a template: by its name, or by the name of its family."""
-        return any(name == "any" or template == name or template.startswith(name + "-") for name in self.templates)
-
-
-@lru_cache(maxsize=1)
-def pack_clauses() -> dict[str, PackClause]:
-    """Return every prohibition by its id."""
-    data = yaml.safe_load((Path(__file__).parent / "rule_packs.yaml").read_text(encoding="utf-8"))
-    return {entry["id"]: _clause(entry) for entry in data}
-
-
-def _clause(entry: dict[str, Any]) -> PackClause:
-    return PackClause(
-        id=entry["id"],
-        templates=tuple(entry["templates"]),
-        rule=entry["rule"],
-        clause=entry["clause"],
-        source=entry["source"],
-        severity=entry.get("severity"),
-        types=tuple(entry.get("types", ())),
-        phrases=tuple(map(str, entry["phrases"])),
-        unless=tuple(map(str, entry.get("unless", ()))),
-    )
-
-
-@lru_cache(maxsize=64)
-def _book(template: str) -> PhraseBook:
-    return PhraseBook(
-        Phrase(clause.id, phrase, clause.unless)
-        for clause in pack_clauses().values()
-        if clause.binds(template)
-        for phrase in clause.phrases
-    )
-
-
-def _pack_hits(context: CheckContext) -> list[PhraseHit]:
-    if "pack" not in context.memory:
-        context.memory["pack"] = _book(context.template.name).find(context.folded, context.words)
-    found: list[PhraseHit] = context.memory["pack"]
-    return found
+from proposal.checks.lexicons import hits, pack_hits
+from proposal.checks.packs import pack_clauses
+from proposal.checks.phrases import PhraseHit, Spans
 
 
 def _broken(context: CheckContext, rule: str) -> Iterator[Hit]:
     """Yield the places where wording of a clause stands as the author's own statement."""
     quoted = Spans((quote.start, quote.end) for quote in context.document.quotes)
-    for hit in _pack_hits(context):
+    for hit in pack_hits(context):
         clause = pack_clauses()[hit.phrase.tag]
         if clause.rule != rule or context.not_prose.covers(hit.start) or quoted.covers(hit.start):
             continue

@@ -10,11 +10,11 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 
-from proposal.checks.framework import CheckContext, Hit, Rule
+from proposal.checks.framework import CheckContext, Hit, Rule, heading_name
 from proposal.checks.phrases import Spans
 from proposal.document import Section
 from proposal.findings import Severity
-from proposal.template import SectionSpec, normal_heading
+from proposal.template import SectionSpec
 
 THIN_WORDS = 15
 """A required section with fewer words says too little to be read as one (product.md 4.2)."""
@@ -128,7 +128,7 @@ def duplicate_sections(context: CheckContext) -> Iterator[Hit]:
     """Report a section that stands twice under its own name, at the same depth."""
     seen: dict[tuple[str, int], Section] = {}
     for section, spec in context.known_sections:
-        if normal_heading(section.title) not in {normal_heading(spec.heading.en), normal_heading(spec.heading.zh)}:
+        if heading_name(section.title) not in {heading_name(spec.heading.en), heading_name(spec.heading.zh)}:
             continue
         first = seen.setdefault((spec.key, section.level), section)
         if first is not section:
@@ -354,7 +354,7 @@ _TAG_WITH_TEXT = re.compile(r">[ \t]{0,20}[^<>\s]|<img[ \t]", re.IGNORECASE)
 def placeholders(context: CheckContext) -> Iterator[Hit]:
     """Report text that somebody meant to fill in later."""
     text = context.text
-    taken = [(match.start(), match.end()) for match in _CODE_SPAN.finditer(text)]
+    taken = [(match.start(), match.end()) for match in _CODE_SPAN.finditer(text)] if "`" in text else []
     quiet = Spans([*taken, *((block.start, block.end) for block in context.document.blocks if block.kind == "code")])
     for slot in context.document.slots:
         yield Hit(slot.start, slot.end, f"a slot was left unfilled: {text[slot.start : slot.end][:80]}")

@@ -16,7 +16,7 @@ from proposal.checks.addresses import checksum, known_tokens
 from proposal.checks.catalogue import page
 from proposal.checks.framework import MAX_HITS, findings_of
 from proposal.checks.lexicons import groups
-from proposal.checks.policy import pack_clauses
+from proposal.checks.packs import pack_clauses
 from proposal.document import parse
 from proposal.errors import NotFoundError
 from proposal.template import Template, load_template, template_names
