@@ -11,8 +11,12 @@ from proposal.brief import Brief
 from proposal.document import Amount, Block, DateMention, Document, Sentence, parse
 from proposal.draft import Claim, SectionDraft
 from proposal.evidence import EvidenceSet
-from proposal.matching import date_supported_by, derived, supported_by
+from proposal.findings import Finding
+from proposal.matching import date_supported_by, supported_by
 from proposal.template import SectionSpec
+
+CLAIM_RULES = frozenset({"EV-uncited-claim", "EV-number", "EV-dangling"})
+"""Findings that make the claim they lie in unsupported."""
 
 
 def assemble(title: str, sections: Sequence[tuple[SectionSpec, SectionDraft]]) -> str:
@@ -24,15 +28,17 @@ def assemble(title: str, sections: Sequence[tuple[SectionSpec, SectionDraft]]) -
     return "\n\n".join(parts) + "\n"
 
 
-def claims_of(text: str, *, evidence: EvidenceSet, brief: Brief) -> tuple[Claim, ...]:
+def claims_of(text: str, *, findings: Sequence[Finding], evidence: EvidenceSet, brief: Brief) -> tuple[Claim, ...]:
     """List every checkable statement of the text: sentences and table rows with a figure, a date or a citation.
 
-    A line that cites and links is an entry of the reference list: it says where a fact stands and claims nothing.
+    The verdict is that of the checks (`findings` of this very text): there is one definition of a supported figure. A
+    line that cites and links is an entry of the reference list: it says where a fact stands and claims nothing.
     """
     document = parse(text)
     entries = [block for block in document.blocks if _is_reference(block, document)]
+    problems = [finding for finding in findings if finding.rule in CLAIM_RULES]
     return tuple(
-        _claim(sentence, document, evidence, brief)
+        _claim(sentence, document, [p for p in problems if sentence.start <= p.start < sentence.end], evidence, brief)
         for sentence in document.sentences
         if _is_checkable(sentence, document) and not any(entry.start <= sentence.start < entry.end for entry in entries)
     )
@@ -56,23 +62,16 @@ def _figures(sentence: Sentence, document: Document) -> list[Amount | DateMentio
     return sorted([*amounts, *dates], key=lambda figure: figure.start)
 
 
-def _claim(sentence: Sentence, document: Document, evidence: EvidenceSet, brief: Brief) -> Claim:
+def _claim(
+    sentence: Sentence, document: Document, problems: Sequence[Finding], evidence: EvidenceSet, brief: Brief
+) -> Claim:
     cites = tuple(dict.fromkeys(c.id for c in document.within(document.citations, sentence.start, sentence.end)))
     items = [evidence[item_id] for item_id in cites if item_id in evidence]
-    values = [value for item in items for value in item.values.values()]
-    from_brief: dict[str, None] = {}
-    problems = [f"{item_id} is not in the evidence" for item_id in cites if item_id not in evidence]
     figures = _figures(sentence, document)
+    from_brief: dict[str, None] = {}
     for figure in figures:
-        if isinstance(figure, DateMention):
-            support = date_supported_by(figure, items, brief)
-        else:
-            support = supported_by(figure, items, brief)
-            if not support and derived(figure, values, sentence.text):
-                continue
-        from_brief.update({use.name: None for use in support if use.source == "P"})
-        if not support:
-            problems.append(f"{figure.text} is stated by nothing that the sentence cites")
+        stated = date_supported_by if isinstance(figure, DateMention) else supported_by
+        from_brief.update({use.name: None for use in stated(figure, items, brief) if use.source == "P"})  # type: ignore[arg-type]
     return Claim(
         text=sentence.text,
         section=document.section_of(sentence.start).title,
@@ -82,5 +81,5 @@ def _claim(sentence: Sentence, document: Document, evidence: EvidenceSet, brief:
         cites=cites,
         from_brief=tuple(from_brief),
         verdict="unsupported" if problems else "supported",
-        reason="; ".join(problems),
+        reason="; ".join(problem.message for problem in problems),
     )

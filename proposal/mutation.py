@@ -16,7 +16,7 @@ import yaml
 
 from proposal import planting, planting_evidence
 from proposal.brief import Brief
-from proposal.checks import language_of
+from proposal.checks import language_of, rule
 from proposal.checks.framework import CheckContext
 from proposal.document import parse
 from proposal.evidence import EvidenceSet
@@ -65,12 +65,13 @@ def mutations(
 ) -> Iterator[Mutation]:
     """Yield one mutation of each kind that the text has a place for; the same seed gives the same mutations.
 
-    `kinds` limits them to some kinds (`mutation_kinds()` lists all).
+    Kinds whose rule needs evidence or a brief that is not given are left out. `kinds` limits them to some kinds
+    (`mutation_kinds()` lists all).
     """
     language: Language = brief.language if brief else language_of(text)
     context = CheckContext(document=parse(text), template=template, language=language, evidence=evidence, brief=brief)
     for planter in planters():
-        if kinds is not None and planter.kind not in kinds:
+        if (kinds is not None and planter.kind not in kinds) or not rule(planter.rule).applies(context):
             continue
         planted = planter.plant(context, Random(f"{seed}:{planter.kind}"))
         if planted is not None:

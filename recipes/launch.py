@@ -11,8 +11,11 @@ found problems, 130 interrupted, else the exit code of ms-swift.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
+import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -119,11 +122,7 @@ def run(recipe: Recipe) -> int:
     python = training_python()
     command = command_of(recipe, python)
     manifest = start_run(recipe, command, versions=installed(python), now=dt.datetime.now(dt.UTC))
-    process = subprocess.Popen(command, env=run_environment({}))
-    try:
-        exit_code = process.wait()
-    except KeyboardInterrupt:
-        exit_code = _let_end(process)
+    exit_code = run_to_end(command, run_environment({}))
     record = finish_run(recipe, manifest, exit_code=exit_code, now=dt.datetime.now(dt.UTC))
     folder = recipe.values["output_dir"]
     if record is not None:
@@ -136,11 +135,30 @@ def run(recipe: Recipe) -> int:
     return exit_code
 
 
-def _let_end(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a run that got the same interrupt as we did; end it when it does not."""
+def run_to_end(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command and everything it starts as one group; an interrupt of ours ends the whole group.
+
+    ms-swift starts further processes, and one that outlives its launcher holds the memory of the machine.
+    """
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    process = subprocess.Popen(command, env=dict(environment), start_new_session=True)
     try:
-        process.wait(PATIENCE)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.kill()
-        process.wait()
-    return INTERRUPTED
+        return process.wait()
+    except KeyboardInterrupt:
+        _end_group(process)
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(signum: int, frame: object) -> None:  # noqa: ARG001
+    raise KeyboardInterrupt
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Ask a group of processes to end, and end it when it does not."""
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.wait(PATIENCE)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 import zipfile
 import zlib
 from array import array
@@ -20,7 +21,6 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-BITS = 20
 SURE = 0.8
 """Probability from which the classifier speaks."""
 LOWEST_WEIGHT, HIGHEST_WEIGHT = 0.25, 0.5
@@ -37,7 +37,7 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 def bucket(feature: str) -> int:
     """Return the place of a feature's weight; CRC-32 is the same on every machine and in every process."""
-    return zlib.crc32(feature.encode()) & ((1 << BITS) - 1)
+    return zlib.crc32(feature.encode("utf-8", errors="replace"))
 
 
 def word_features(word: str) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _chinese(text: str) -> list[str]:
 class ToneModel:
     """Weights with their scale, and per language the line that turns a sum into a probability."""
 
-    weights: array[int]
+    weights: dict[int, int]
     scale: float
     lines: dict[str, tuple[float, float]]
     _words: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
@@ -112,11 +112,11 @@ class ToneModel:
             total += self._remember(pair, iter(("p" + pair,))) if value is None else value
         if not sentence.isascii():
             weights = self.weights
-            total += sum(weights[bucket(feature)] for feature in dict.fromkeys(_chinese(sentence)))
+            total += sum(weights.get(bucket(feature), 0) for feature in dict.fromkeys(_chinese(sentence)))
         return total * self.scale
 
     def _remember(self, word: str, found: Iterator[str]) -> int:
-        value = sum(self.weights[bucket(feature)] for feature in found)
+        value = sum(self.weights.get(bucket(feature), 0) for feature in found)
         self._words[word] = value
         return value
 
@@ -126,21 +126,28 @@ def load_tone_model() -> ToneModel:
     """Return the committed classifier."""
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     with zipfile.ZipFile(WEIGHTS) as archive:
-        weights = _read_array(archive.read("weights.npy"))
+        places = _read_array(archive.read("places.npy"), "I")
+        weights = _read_array(archive.read("weights.npy"), "b")
     lines = {language: (line["slope"], line["offset"]) for language, line in record["lines"].items()}
-    return ToneModel(weights, record["scale"], lines)
+    return ToneModel(dict(zip(places, weights, strict=True)), record["scale"], lines)
 
 
-def _read_array(data: bytes) -> array[int]:
-    """Read a one-dimensional int8 array in the .npy format (version 1), which numpy reads as well."""
+def _read_array(data: bytes, code: str) -> array[int]:
+    """Read a one-dimensional array of integers in the .npy format (version 1), which numpy reads as well."""
     header_length = int.from_bytes(data[8:10], "little")
-    return array("b", data[10 + header_length :])
+    found: array[int] = array(code, data[10 + header_length :])
+    if sys.byteorder == "big":
+        found.byteswap()
+    return found
 
 
-def write_weights(weights: array[int], path: Path) -> None:
+def write_weights(weights: dict[int, int], path: Path) -> None:
     """Write the weights as .npz with fixed dates, so that equal weights give equal bytes."""
-    header = f"{{'descr': '|i1', 'fortran_order': False, 'shape': ({len(weights)},), }}"
-    padded = header + " " * (-(10 + len(header) + 1) % 64) + "\n"
-    data = b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded.encode() + weights.tobytes()
+    places = sorted(weights)
+    arrays = {"places.npy": ("<u4", array("I", places)), "weights.npy": ("|i1", array("b", map(weights.get, places)))}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("weights.npy", (2026, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED, 9)
+        for name, (kind, values) in arrays.items():
+            header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': ({len(values)},), }}"
+            padded = header + " " * (-(10 + len(header) + 1) % 64) + "\n"
+            data = b"\x93NUMPY\x01\x00" + len(padded).to_bytes(2, "little") + padded.encode() + values.tobytes()
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED, 9)

@@ -16,8 +16,7 @@ import json
 import math
 import re
 import sys
-from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,11 +29,10 @@ import yaml
 from proposal.checks import lexicons
 from proposal.checks.phrases import fold
 from proposal.document import parse
-from proposal.hashing import sha256_text
+from proposal.hashing import sha256_data, sha256_text
 from proposal.mutation import mutations
 from proposal.template import load_template
 from rewards.tone_model import (
-    BITS,
     RECORD,
     SURE,
     WEIGHTS,
@@ -43,7 +41,6 @@ from rewards.tone_model import (
     features,
     han_features,
     load_tone_model,
-    word_features,
     write_weights,
 )
 
@@ -52,6 +49,8 @@ TRAINED_ON = ("aave_aips", "synthetix_sips_sccps", "mstable_mips", "rocketpool_r
 HELD_OUT = ("ens_proposals", "helium_hips", "yearn_yips", "cosmos_hub")
 SENTENCES_PER_FILE = 4_000
 CHINESE_SENTENCES = 3_000
+LARGEST, SMALLEST = 8.0, 0.2
+"""Weights beyond are clipped, and those within are dropped."""
 EPOCHS, RATE, DECAY = 6, 0.25, 2e-5
 LISTED = ("praise", "blame", "degree", "thing", "act", "mass")
 """Lists of single words; the others are of phrases and sentences."""
@@ -59,8 +58,8 @@ MAX_PAIRED = 5_000
 """Neutral sentences per language that loaded variants are made of."""
 MARGIN = 3.0
 """By how much a loaded sentence should score above its neutral one."""
-COMMON = 10
-"""Neutral sentences in which a feature may stand and still be evidence (each sentence is seen twice)."""
+COMMON, VERY_COMMON = 2, 15
+"""Plain sentences from which on a feature, and a listed word, is no evidence any more."""
 SEEN_AT_LEAST = 3
 """Sentences a feature must stand in to keep a weight: rarer ones are accidents, and collide with others."""
 SEED = 11
@@ -216,8 +215,8 @@ class Learner:
     """
 
     def __init__(self, barred: frozenset[int], listed: frozenset[int]) -> None:
-        self.weights = array("d", bytes(8 << BITS))
-        self.squares = array("d", bytes(8 << BITS))
+        self.weights: defaultdict[int, float] = defaultdict(float)
+        self.squares: defaultdict[int, float] = defaultdict(float)
         self.barred, self.listed = barred, listed
         self.offset = -2.0
 
@@ -258,9 +257,9 @@ def train(pairs: Sequence[Pair], neutral: Sequence[str], *, lists: dict[str, dic
     pair_features = [(features(pair.neutral), features(pair.loaded)) for pair in pairs]
     neutral_features = [features(one) for one in neutral]
     listed = listed_places(lists)
-    plain = Counter(place for counts in neutral_features for place in counts)
+    plain = Counter(place for one in set(neutral) for place in features(one))
     seen = Counter(place for pair in pair_features for place in pair[1])
-    barred = {place for place, count in plain.items() if count >= COMMON and place not in listed}
+    barred = {place for place, count in plain.items() if count >= (COMMON if place not in listed else VERY_COMMON)}
     barred |= {place for place, count in seen.items() if count + plain[place] < SEEN_AT_LEAST}
     learner, random = Learner(frozenset(barred), listed), Random(seed)
     order = [(True, place) for place in range(len(pairs))] + [(False, place) for place in range(len(neutral))]
@@ -281,15 +280,18 @@ def listed_places(lists: dict[str, dict[str, Any]]) -> frozenset[int]:
         for kinds in lists.values()
         for kind in LISTED
         for word in kinds[kind]
-        for feature in (*word_features(word.lower()), *han_features(word))
+        for feature in ("w" + word.lower(), "h" + word[:4])
     )
 
 
 def compact(learner: Learner) -> ToneModel:
-    """Return the model with its weights rounded to signed bytes."""
-    largest = max(3.0, sorted(map(abs, learner.weights))[-max(1, len(learner.weights) // 2_000)])
-    scale = largest / 127
-    weights = array("b", (max(-127, min(127, round(weight / scale))) for weight in learner.weights))
+    """Return the model with its weights rounded to signed bytes; the smallest are left out."""
+    scale = LARGEST / 127
+    weights = {
+        place: max(-127, min(127, round(weight / scale)))
+        for place, weight in learner.weights.items()
+        if abs(weight) >= SMALLEST
+    }
     return ToneModel(weights, scale, {"en": (1.0, 0.0), "zh": (1.0, 0.0)})
 
 
@@ -413,12 +415,12 @@ def record_of(model: ToneModel, found: Material, data: Path, measured: dict[str,
     """Return the training record that is committed beside the weights."""
     return {
         "made_by": "python -m rewards.tone_training",
-        "bits": BITS,
+        "features": len(model.weights),
         "scale": model.scale,
         "lines": {
             language: {"slope": slope, "offset": offset} for language, (slope, offset) in sorted(model.lines.items())
         },
-        "weights_sha256": sha256_text(model.weights.tobytes().hex()),
+        "weights_sha256": sha256_data(sorted(model.weights.items())),
         "vocabulary_sha256": sha256_text(VOCABULARY.read_text(encoding="utf-8")),
         "trained_on": {
             name: sha256_text((data / "proposals" / f"{name}.jsonl").read_text(encoding="utf-8"))[:16]

@@ -168,7 +168,7 @@ class _Run:
             evidence=tuple(job.evidence.values()),
             sections=tuple(section for _, section in pairs),
             text=text,
-            claims=claims_of(text, evidence=job.evidence, brief=brief),
+            claims=claims_of(text, findings=findings, evidence=job.evidence, brief=brief),
             findings=tuple(findings),
             manifest=self._manifest(text, model_name, now),
         )

@@ -18,6 +18,9 @@ from proposal.document import Amount, Cell, DateMention, Table
 from proposal.matching import states
 from proposal.values import format_number
 
+WHOLE = 100
+"""What shares of a whole add up to, in percent."""
+
 _TOTAL = re.compile(
     r"(?:grand |overall |sub-?)?(?:total|sum)(?: (?:amount|cost|costs|budget|request|requested|ask|funding|spend|"
     r"expenses|expenditure|payout|payment|allocation|usd|usdc|dai|eth))?|overall cost|"
@@ -88,7 +91,7 @@ def _kind(cells: tuple[Cell, ...]) -> str:
 def _figure(context: CheckContext, cell: Cell) -> Amount | None:
     """Return the one figure that a cell holds, and nothing when it holds words beside it."""
     amounts = context.document.within(context.document.amounts, cell.start, cell.end)
-    if len(amounts) != 1 or amounts[0].kind in {"word", "ordinal", "percent", "bps"}:
+    if len(amounts) != 1 or amounts[0].kind in {"word", "ordinal", "bps"}:
         return None
     rest = context.text[cell.start : amounts[0].start] + context.text[amounts[0].end : cell.end]
     return amounts[0] if not re.search(r"[^\s*_~$€£¥.()]{2,}|[(×x/+]", _CITED.sub("", rest)) else None
@@ -121,6 +124,8 @@ def _adds_up(items: Sequence[Amount], parts: Sequence[Amount], total: Amount) ->
     units = {figure.unit for figure in (*items, total) if figure.unit}
     if len(items) < 2 or len(units) > 1:
         return True
+    if units == {"%"} and total.value != WHOLE and sum(item.value for item in items) != WHOLE:
+        return True  # rates and averages do not add up; shares of a whole do
     if _fits(items, total) or _fits(items, total, times=2):  # twice: subtotals that are not called so
         return True
     return bool(parts) and (_fits(parts, total) or _fits(items[-_since(items, parts) :], total))
@@ -142,8 +147,8 @@ def _fits(items: Sequence[Amount], total: Amount, times: int = 1) -> bool:
 
 
 def _is_rounded(figure: Amount) -> bool:
-    """Tell whether a figure with decimals may be rounded: money with two decimals is not."""
-    return figure.decimals > 0 and not (figure.kind == "money" and figure.decimals == 2)
+    """Tell whether a figure may be rounded: shares always, figures with decimals, but not money with two of them."""
+    return figure.unit == "%" or (figure.decimals > 0 and not (figure.kind == "money" and figure.decimals == 2))
 
 
 def _wrong_sum(items: Sequence[Amount], total: Amount) -> Hit:

@@ -98,9 +98,11 @@ def report_recall(each: int, kinds: list[str] | None) -> bool:
 def measure(planter: Planter, each: int) -> tuple[int, int, int]:
     """Plant a kind `each` times over all clean proposals; return how many were planted, found, found in place."""
     total = hits = placed = 0
-    for case, seed in ((case, seed) for seed in range(each) for case in clean_cases()):
+    cases = clean_cases()
+    for seed in range(each * len(cases)):
         if total == each or (seed == MAX_SEEDS and not total):
             break
+        case = cases[seed % len(cases)]
         for mutation in case.mutations(seed, planter.kind):
             findings = case.new_findings(mutation)
             total += 1

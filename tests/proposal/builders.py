@@ -143,7 +143,7 @@ def a_draft(
         evidence=items,
         sections=_sections(text),
         text=text,
-        claims=claims_of(text, evidence=indexed, brief=brief),
+        claims=claims_of(text, findings=found, evidence=indexed, brief=brief),
         findings=tuple(found if findings is None else findings),
         manifest=a_manifest(text, items, brief, template),
     )

@@ -450,7 +450,7 @@ def test_a_large_bundle_is_verified_in_seconds():
 
 def test_the_claims_are_those_of_the_one_shared_function():
     evidence = {item.id: item for item in DRAFT.evidence}
-    assert claims_of(DRAFT.text, evidence=evidence, brief=DRAFT.brief) == DRAFT.claims
+    assert claims_of(DRAFT.text, findings=DRAFT.findings, evidence=evidence, brief=DRAFT.brief) == DRAFT.claims
     assert DRAFT.manifest.text_hash == sha256_text(DRAFT.text)
     assert DRAFT.manifest.evidence_hash == evidence_hash(evidence)
 
