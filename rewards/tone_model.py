@@ -144,7 +144,11 @@ def _read_array(data: bytes, code: str) -> array[int]:
 def write_weights(weights: dict[int, int], path: Path) -> None:
     """Write the weights as .npz with fixed dates, so that equal weights give equal bytes."""
     places = sorted(weights)
-    arrays = {"places.npy": ("<u4", array("I", places)), "weights.npy": ("|i1", array("b", map(weights.get, places)))}
+    values_of = array("b", [weights[place] for place in places])
+    arrays: dict[str, tuple[str, array[int]]] = {
+        "places.npy": ("<u4", array("I", places)),
+        "weights.npy": ("|i1", values_of),
+    }
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, (kind, values) in arrays.items():
             header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': ({len(values)},), }}"

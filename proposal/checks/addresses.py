@@ -19,6 +19,10 @@ from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.checks.phrases import fold
 from proposal.document import Address, Table
 
+LOOK_BACK = 240
+"""Characters around an address in which the words that it belongs to are looked for: a long sentence, and no more, so
+that a text of one endless sentence is still read in linear time."""
+
 _ZERO = "0x" + "0" * 40
 _NOBODY = frozenset({_ZERO, "0x000000000000000000000000000000000000dead", "0x" + "dead" * 10})
 _NATIVE = "0x" + "e" * 40
@@ -117,12 +121,12 @@ def _is_payee(context: CheckContext, address: Address) -> bool:
     sentence = context.sentence_at(address.start)
     if sentence is None:
         return False
-    before = context.folded[max(sentence.start, address.start - 120) : address.start]
+    before = context.folded[max(sentence.start, address.start - LOOK_BACK) : address.start]
     to = next(reversed(list(_TO.finditer(before))), None)
     if to is None or len(before) - to.end() > 60 or _NOT_A_PAYEE.search(before[to.end() :]):
         return False
     labelled = to[0] not in {"to", "into", "至", "到", "给"}
-    return labelled or _TRANSFER.search(context.folded[sentence.start : address.start]) is not None
+    return labelled or _TRANSFER.search(before) is not None
 
 
 def _is_in_payee_column(context: CheckContext, address: Address) -> bool:
@@ -177,9 +181,7 @@ def nobody_as_recipient(context: CheckContext) -> Iterator[Hit]:
     """Report payments to the zero address, unless the sentence speaks of burning."""
     for address in recipients(context):
         if address.text.lower() in _NOBODY:
-            sentence = context.sentence_at(address.start)
-            words = context.folded[sentence.start : sentence.end] if sentence else ""
-            if not _BURN.search(words):
+            if not _BURN.search(context.around(address.start)):
                 yield Hit(address.start, address.end, "the recipient is an address that nobody holds")
 
 
@@ -214,7 +216,7 @@ def swapped_addresses(context: CheckContext) -> Iterator[Hit]:
         sentence = context.sentence_at(address.start)
         if sentence is None:
             continue
-        before = context.folded[sentence.start : address.start]
+        before = context.folded[max(sentence.start, address.start - LOOK_BACK) : address.start]
         at, label = max(((before.rfind(label), label) for label in labelled), default=(-1, ""))
         if at >= 0 and labelled[label] != address.text.lower() and not _ADDRESS.search(before, at):
             yield Hit(address.start, address.end, f"the address of “{label[:60]}” is {checksum(labelled[label])}")
@@ -246,9 +248,12 @@ def _unpinned_names(context: CheckContext, pinned: set[str]) -> Iterator[Hit]:
         if match[1] in pinned or context.not_prose.covers(match.start()):
             continue
         sentence = context.sentence_at(match.start())
-        if sentence is None or "0x" in context.folded[sentence.start : sentence.end]:
+        if sentence is None:
             continue
-        before = context.folded[sentence.start : match.start()]
+        low, high = max(sentence.start, match.start() - LOOK_BACK), min(sentence.end, match.end() + LOOK_BACK)
+        if "0x" in context.folded[low:high]:
+            continue
+        before = context.folded[low : match.start()]
         if _TRANSFER.search(before) and re.search(r"(?<![a-z])to[ ](?:the )?[*_`\[(]{0,3}\Z|[至到给][ ]?\Z", before):
             yield Hit(
                 match.start(),

@@ -34,6 +34,9 @@ heading_name = lru_cache(maxsize=4096)(normal_heading)
 
 _STRENGTH: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 
+AROUND = 300
+"""Characters to either side of a place that a rule reads of its sentence: a long one, and not all of an endless one."""
+
 MAX_EXCERPT = 160
 """Characters of the text that a finding repeats."""
 
@@ -140,6 +143,13 @@ class CheckContext:
         """Return the span of the block a place lies in."""
         block = _holding(self.document.blocks, place)
         return (block.start, block.end) if block else (place, place)
+
+    def around(self, place: int) -> str:
+        """Return the folded words of a place's sentence, no further than `AROUND` to either side."""
+        sentence = self.sentence_at(place)
+        if sentence is None:
+            return ""
+        return self.folded[max(sentence.start, place - AROUND) : min(sentence.end, place + AROUND)]
 
     def sentence_at(self, place: int) -> Sentence | None:
         """Return the sentence or table row that holds a place."""

@@ -69,8 +69,7 @@ def unarchived_pages(context: CheckContext) -> Iterator[Hit]:
     for link in context.document.links:
         if not _MUTABLE.search(link.url):
             continue
-        sentence = context.sentence_at(link.start)
-        if sentence is not None and _RESTS_ON.search(context.folded[sentence.start : sentence.end]):
+        if _RESTS_ON.search(context.around(link.start)):
             yield Hit(link.start, link.end, "what is decided here stands on a page that its owner can change")
 
 

@@ -19,7 +19,7 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 HELP_PAGE = "docs/checks.md"
 
 _SARIF_LEVEL: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
-_COUNTED: dict[Severity, str] = {"error": "errors", "warning": "warnings", "info": "notes"}
+_COUNTED: dict[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
 _RULES = {rule.id: rule for rule in RULES}
 
 
@@ -50,7 +50,11 @@ def summary(findings: Iterable[Finding]) -> str:
             waived += 1
         else:
             standing[finding.severity] += 1
-    parts = [f"{standing[severity]} {name}" for severity, name in _COUNTED.items() if standing[severity]]
+    parts = [
+        f"{standing[severity]} {name}{'s' if standing[severity] > 1 else ''}"
+        for severity, name in _COUNTED.items()
+        if standing[severity]
+    ]
     return ", ".join(parts + ([f"{waived} waived"] if waived else [])) or "no findings"
 
 

@@ -28,6 +28,10 @@ def test_text_has_a_line_for_each_finding_and_counts_them() -> None:
     assert len(lines) == len(FINDINGS) + 1
 
 
+def test_findings_are_counted_in_words() -> None:
+    assert summary([of("ST-placeholder"), of("NE-loaded"), of("NE-loaded")]) == "1 error, 2 warnings"
+
+
 def test_no_findings_are_said_in_words() -> None:
     assert to_text([]) == "no findings\n"
 
