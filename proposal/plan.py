@@ -15,10 +15,6 @@ from proposal.slots import quotation
 from proposal.template import SectionSpec
 from proposal.values import Language
 
-MAX_FACTS_PER_ITEM = 2
-"""Values of one item that are stated in prose; the evidence table of the template shows them all."""
-
-
 VERBS = {
     "number": {"en": ("stood at", "came to", "reached", "amounted to"), "zh": ("为", "达到", "是")},
     "parameter": {"en": ("is set to", "is", "will be"), "zh": ("为", "设为")},
@@ -57,30 +53,27 @@ class Fact:
 
 
 def facts_of(item: Evidence, language: Language) -> tuple[Fact, ...]:
-    """List the statements that one evidence item supports, most telling first.
+    """List the statements of one evidence item that prose makes: its first value; the evidence table shows them all.
 
-    Two values named as a series (`sales_q2`, `sales_q3`: same stem, same unit) also support their change.
+    Two values named as a series (`sales_q2`, `sales_q3`: same stem, same unit) are stated both, with their change.
     """
-    facts: list[Fact] = []
-    names = list(item.values)[:MAX_FACTS_PER_ITEM]
-    for name in names:
-        value = item.values[name]
-        label = value.label_in(language) or name.replace("_", " ")
-        kind = "number" if value.is_number else value.unit or "text"
-        facts.append(Fact(label, f"{item.id}.{name}", (item.id,), kind))
+    names = list(item.values)[:2]
     if len(names) == 2 and _is_series(item, names):
+        change = f"calc:pct_change({item.id}.{names[0]},{item.id}.{names[1]})"
         subject = {"en": "the change from the former to the latter", "zh": "前后变化"}[language]
-        facts.append(
-            Fact(
-                subject,
-                f"calc:pct_change({item.id}.{names[0]},{item.id}.{names[1]})",
-                (item.id,),
-                "change",
-            )
-        )
-    if not facts and item.excerpt_language == language and quotation(item):
-        facts.append(Fact(item.title_in(language), f"{item.id}.quote", (item.id,), "quote"))
-    return tuple(facts)
+        return (*(_value_fact(item, name, language) for name in names), Fact(subject, change, (item.id,), "change"))
+    if names:
+        return (_value_fact(item, names[0], language),)
+    if item.excerpt_language == language and quotation(item):
+        return (Fact(item.title_in(language), f"{item.id}.quote", (item.id,), "quote"),)
+    return ()
+
+
+def _value_fact(item: Evidence, name: str, language: Language) -> Fact:
+    value = item.values[name]
+    label = value.label_in(language) or name.replace("_", " ")
+    kind = "number" if value.is_number else value.unit or "text"
+    return Fact(label, f"{item.id}.{name}", (item.id,), kind)
 
 
 def _is_series(item: Evidence, names: Sequence[str]) -> bool:

@@ -32,6 +32,7 @@ WEIGHTS, RECORD = FOLDER / "tone_model.npz", FOLDER / "tone_model.json"
 _MAX_REMEMBERED = 60_000
 _WORD = re.compile(r"[a-z]+(?:['’-][a-z]+){0,3}")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]{1,200}")
+_SPOKEN = frozenset("你您咱俺吧呢啊嘛呀哦哈吗谁啧哪")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -49,7 +50,10 @@ def word_features(word: str) -> Iterator[str]:
 
 
 def han_features(run: str) -> Iterator[str]:
-    """Yield runs of two to four characters of a stretch of Chinese."""
+    """Yield runs of two to four characters of a stretch of Chinese, and the particles of spoken language in it."""
+    for sign in run:
+        if sign in _SPOKEN:
+            yield "s" + sign
     for size in (2, 3, 4):
         for start in range(len(run) - size + 1):
             yield "h" + run[start : start + size]

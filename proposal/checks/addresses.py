@@ -180,9 +180,8 @@ def token_as_recipient(context: CheckContext) -> Iterator[Hit]:
 def nobody_as_recipient(context: CheckContext) -> Iterator[Hit]:
     """Report payments to the zero address, unless the sentence speaks of burning."""
     for address in recipients(context):
-        if address.text.lower() in _NOBODY:
-            if not _BURN.search(context.around(address.start)):
-                yield Hit(address.start, address.end, "the recipient is an address that nobody holds")
+        if address.text.lower() in _NOBODY and not _BURN.search(context.around(address.start)):
+            yield Hit(address.start, address.end, "the recipient is an address that nobody holds")
 
 
 # --- what the brief and the evidence say ---------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from proposal.checks.phrases import fold, has_han
 from proposal.document import Amount, Citation, DateMention, Document, HashMention, Quote, parse
 from proposal.evidence import Evidence
 from proposal.hashing import sha256_text
-from proposal.matching import date_supported_by, derived, matches_date, states, supported_by
+from proposal.matching import Support, date_supported_by, derived, matches_date, states, supported_by
 from proposal.slots import OPERATIONS, calculate
 from proposal.values import Value, format_value
 
@@ -35,9 +35,12 @@ MIN_QUOTE_HAN = 8
 """Shorter text between quotation marks is a name or a term, not a quotation."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claim:
-    """One sentence or heading with what it states and what it cites; `cited` are the citations that exist."""
+    """One sentence or heading with what it states and what it cites; `cited` are the citations that exist.
+
+    Not frozen: there are some sixty in a draft, and a frozen one takes five times as long to make.
+    """
 
     start: int
     end: int
@@ -166,7 +169,7 @@ def _unsupported(printed: str, near: str, claim: Claim) -> str:
 
 
 def _is_backed(context: CheckContext, amount: Amount, claim: Claim) -> bool:
-    if supported_by(amount, claim.cited, None) or _is_parameter(context, amount):
+    if _supports(context, amount, claim) or _is_parameter(context, amount):
         return True
     if claim.heading:
         return False
@@ -199,6 +202,14 @@ def _is_calculated(amount: Amount, item: Evidence, claim: Claim) -> bool:
             if exact.get(operation, amount.scale == 1 and _SUM_OR_DIFFERENCE.search(claim.text) is not None):
                 return True
     return False
+
+
+def _supports(context: CheckContext, amount: Amount, claim: Claim) -> tuple[Support, ...]:
+    """Return where the evidence that a claim cites states a figure; worked out once for each figure."""
+    known: dict[int, tuple[Support, ...]] = context.memory.setdefault("supports", {})
+    if amount.start not in known:
+        known[amount.start] = supported_by(amount, claim.cited, None)
+    return known[amount.start]
 
 
 def _is_parameter(context: CheckContext, amount: Amount) -> bool:
@@ -234,10 +245,14 @@ def _read(text: str) -> Document:
 
 
 def _brief_words(context: CheckContext) -> Document:
-    brief = context.brief
-    assert brief is not None
-    lines = (brief.topic, brief.title, brief.ask, *brief.constraints, *brief.options, brief.conflicts_of_interest)
-    return _read("\n\n".join(lines))
+    """Return the words of the brief, parsed: a figure that the proposer wrote there is the proposer's own."""
+    if "brief" not in context.memory:
+        brief = context.brief
+        assert brief is not None
+        lines = (brief.topic, brief.title, brief.ask, *brief.constraints, *brief.options, brief.conflicts_of_interest)
+        context.memory["brief"] = _read("\n\n".join(lines))
+    found: Document = context.memory["brief"]
+    return found
 
 
 def _nearest(amount: Amount, items: Iterable[Evidence], context: CheckContext) -> str:

@@ -179,13 +179,8 @@ def resubmission(context: CheckContext) -> Iterator[Hit]:
 
 def _speaks_of_itself(context: CheckContext, place: int) -> bool:
     """Tell whether the sentence is about this proposal ("this is a resubmission of …")."""
-    sentence = context.sentence_at(place)
-    if sentence is None:
-        return False
-    words = context.folded[sentence.start : sentence.end]
-    return any(
-        mark in words for mark in ("this is", "this proposal", "we resubmit", "we are resubmit", "本提案", "本次")
-    )
+    marks = ("this is", "this proposal", "we resubmit", "we are resubmit", "本提案", "本次")
+    return any(mark in context.around(place) for mark in marks)
 
 
 def _rule(rule_id: str, title: str, clause: str, fix: str, check: Callable[[CheckContext], Iterator[Hit]]) -> Rule:

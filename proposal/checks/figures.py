@@ -18,6 +18,9 @@ from proposal.document import Amount, Cell, DateMention, Table
 from proposal.matching import states
 from proposal.values import format_number
 
+MAX_TOTAL_LABEL = 32
+"""Characters of the longest name of a total; a longer label is a description."""
+
 WHOLE = 100
 """What shares of a whole add up to, in percent."""
 
@@ -43,7 +46,7 @@ class _Row:
 
 def budget_sums(context: CheckContext) -> Iterator[Hit]:
     """Report totals that are not the sum of their rows, in tables and lists."""
-    for table in context.document.tables:
+    for table in context.document.tables if context.mentions("total", "sum", "overall", "计", "总") else ():
         yield from _table_sums(context, table)
     yield from _list_sums(context)
     yield from _brief_sum(context)
@@ -83,7 +86,7 @@ def _row(context: CheckContext, cells: tuple[Cell, ...]) -> _Row:
 def _kind(cells: tuple[Cell, ...]) -> str:
     """Tell a row from a total and a subtotal by its first words."""
     label = next((fold(cell.text).strip("*_ :：.") for cell in cells if cell.text.strip("*_ :：.")), "")
-    if not _TOTAL.fullmatch(label):
+    if len(label) > MAX_TOTAL_LABEL or not _TOTAL.fullmatch(label):
         return "row"
     return "subtotal" if _SUBTOTAL.match(label) else "total"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.checks.lexicons import find, hits
@@ -48,6 +49,11 @@ def _said_to_a_model(item: Evidence) -> str:
     labels = [value.label for value in item.values.values()]
     texts = [str(value.value) for value in item.values.values() if not value.is_number]
     words = "\n".join((item.title, item.title_zh, item.publisher, item.excerpt, *texts, *labels))
+    return _first_instruction(words)
+
+
+@lru_cache(maxsize=1024)
+def _first_instruction(words: str) -> str:
     folded = fold(words)
     spans = [(hit.start, hit.end) for _, hit in find(folded, "IN-instruction")] or _chat_marks(folded)
     return " ".join(words[slice(*spans[0])].split())[:80] if spans else ""

@@ -114,10 +114,13 @@ _ROLES = frozenset(
 )
 _PHONE = re.compile(r"(?<![A-Za-z0-9+])\+(?=[0-9])(?:[0-9][ ().-]{0,2}){9,14}[0-9](?![0-9A-Za-z])")
 _CN_MOBILE = re.compile(r"(?<![0-9A-Za-z.,])1[3-9][0-9]{9}(?![0-9A-Za-z]|[.,][0-9])")
+# A pattern that begins with a set of characters is searched much faster than one that begins by looking behind.
 _CN_IDENTITY = re.compile(
-    r"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
+    r"[1-9](?<![0-9A-Za-z].)[0-9]{5}(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:[0-2][0-9]|3[01])[0-9]{3}[0-9Xx](?![0-9A-Za-z])"
 )
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?:[ ]?[A-Z0-9]{4}){3,7}(?:[ ]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
+_IBAN = re.compile(
+    r"[A-Z](?<![A-Za-z0-9].)[A-Z][0-9]{2}(?:[ ]?[A-Z0-9]{4}){3,7}(?:[ ]?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
+)
 _SSN = re.compile(r"(?i:ssn|social security)(?:[^0-9\n]{0,20})[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9])")
 _PASSPORT = re.compile(
     r"(?i:passport (?:no\.?|number)|护照号码?|身份证号码?)[^A-Za-z0-9\n]{0,6}[A-Z0-9]{6,18}(?![A-Za-z0-9])"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,24 @@ def test_a_text_too_long_to_be_read_is_an_error_at_what_was_not_read() -> None:
     found = [f for f in run_checks(text, template=load_template("generic")) if f.rule == "ST-unread"]
     assert [f.severity for f in found] == ["error"]
     assert found[0].end == len(text)
+
+
+ENDLESS = [
+    "obviously ", "pier.eth ", "0x" + "a1B2c3D4e5" * 4 + " to ", "pay 5 to 0x" + "a1" * 20 + " ", "TBD ", "<b ", "[",
+    "This is a resubmission ", "[see](https://docs.google.com/x) ", "| a | 5 |\n", "- For\n", "必将", "guaranteed ",
+    "“aaaa bbb cc d” ", "[E1] ", "2026-01-01 to ", "thirty (", "## Summary\n", "<!-- x -->", "____ ",
+    "total budget: 5 USDC ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", ENDLESS)
+def test_an_endless_text_is_checked_in_linear_time(piece: str) -> None:
+    case = CLEAN[0]
+    text = "# Plan\n\n## Summary\n\n" + piece * (60_000 // len(piece))
+    parse(text)
+    started = time.perf_counter()
+    run_checks(text, template=case.template, evidence=case.evidence, brief=case.brief)
+    assert time.perf_counter() - started < 4
 
 
 def test_an_excerpt_that_does_not_match_its_hash_is_an_error() -> None:
