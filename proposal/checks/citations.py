@@ -484,19 +484,16 @@ _PLAIN_WORDS = frozenset(
 
 def mislabelled(context: CheckContext) -> Iterator[Hit]:
     """Report a cited figure in a sentence that shares no word with what the figure counts."""
+    evidence = context.evidence or {}
     for claim in claims(context):
-        if claim.heading or not claim.cited:
-            continue
-        stems = _stems(_without_figures(claim))
-        for amount in claim.amounts:
-            stated = [
-                (item, value) for item in claim.cited for name, value in item.values.items() if states(value, amount)
-            ]
-            if stated and not any(stems & _subject(item, value) for item, value in stated):
+        for amount in claim.amounts if claim.cited and not claim.heading else ():
+            supports = _supports(context, amount, claim)
+            items = [(evidence[support.source], support.name) for support in supports]
+            stated = [(item, item.values[name]) for item, name in items if name in item.values]
+            if stated and not any(_stems(_without_figures(claim)) & _subject(*pair) for pair in stated):
                 label = stated[0][1].label_in(context.language) or stated[0][0].title_in(context.language)
-                yield Hit(
-                    amount.start, amount.end, f"the figure counts “{label[:80]}”, of which the sentence does not speak"
-                )
+                message = f"the figure counts “{label[:80]}”, of which the sentence does not speak"
+                yield Hit(amount.start, amount.end, message)
 
 
 def _without_figures(claim: Claim) -> str:

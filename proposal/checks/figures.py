@@ -398,7 +398,7 @@ def _earlier(first: DateMention, second: DateMention) -> bool:
     return first.date is not None and second.date is not None and first.date < second.date
 
 
-_ISO_LIKE = re.compile(r"(?<![0-9A-Za-z./_-])(?:19|20)[0-9]{2}-([0-9]{2})-([0-9]{2})(?![0-9A-Za-z_-])")
+_ISO_LIKE = re.compile(r"[12](?<![0-9A-Za-z./_-].)[09][0-9]{2}-([0-9]{2})-([0-9]{2})(?![0-9A-Za-z_-])")
 _ISO = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?")
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

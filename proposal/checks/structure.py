@@ -346,7 +346,7 @@ _PLACEHOLDERS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
     ("a gap to fill", re.compile(r"(?<!\?)\?{3,12}(?!\?)"), ("???",)),
 )  # fmt: skip
 """What each gap is called, how it looks, and words of which one stands in it (a quick look before a slow one)."""
-_ANGLE = re.compile(r"(?<![A-Za-z0-9=<(\\])<([A-Za-z\u3400-\u9fff][^<>=\n@/`]{1,120})>(?![A-Za-z0-9>(])")
+_ANGLE = re.compile(r"<(?<![A-Za-z0-9=<(\\].)([A-Za-z\u3400-\u9fff][^<>=\n@/`]{1,120})>(?![A-Za-z0-9>(])")
 _CODE_SPAN = re.compile(r"(`{1,3})(?!`)[^`\n]{1,400}\1(?!`)")
 _TAG_WITH_TEXT = re.compile(r">[ \t]{0,20}[^<>\s]|<img[ \t]", re.IGNORECASE)
 

@@ -64,7 +64,7 @@ def pressure(context: CheckContext) -> Iterator[Hit]:
 
 _SHOUT = re.compile(r"[!！]{2,10}")
 _EMOJI = re.compile(r"[\U0001f300-\U0001faff\u2600-\u2604\u2614\u26a1\u2705\u274c\u2728\u2764\u2b50]\ufe0f?")
-_CAPITALS = re.compile(r"(?<![A-Za-z0-9$_./-])[A-Z]{4,20}(?:[ ]+[A-Z]{2,20}){2,12}(?![A-Za-z0-9_/-])")
+_CAPITALS = re.compile(r"[A-Z](?<![A-Za-z0-9$_./-].)[A-Z]{3,19}(?:[ ]+[A-Z]{2,20}){2,12}(?![A-Za-z0-9_/-])")
 
 
 def _typography(context: CheckContext) -> Iterator[Hit]:
