@@ -141,7 +141,11 @@ test-programs: .venv-model/bin/python
 	$(call install_missing,make test,$(if $(filter-out 0,$(shell id -u)),sudo -n))
 
 .PHONY: bench
-bench: .venv/.ready-dev model ## Measure the model server: time to ready, tokens a second with six sections at once
+bench: .venv/.ready-dev model ## Measure: parsing, checks (speed, recall, false blocks), the model server
+	@$(BIN)/python -m tests.bench.bench_document
+	@$(BIN)/python -m tests.bench.bench_checks speed
+	@$(BIN)/python -m tests.bench.bench_checks recall --each 200
+	@$(BIN)/python -m tests.bench.bench_checks blocking
 	@$(BIN)/python -m tests.bench.bench_model_server
 
 # --- tidy -----------------------------------------------------------------------------------------------------------

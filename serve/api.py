@@ -249,6 +249,17 @@ def export_draft(draft_id: DraftId, services: ServicesDep, _caller: CallerDep) -
     )
 
 
+@api.get("/v1/drafts/{draft_id}/bundle.zip")
+def export_bundle(draft_id: DraftId, services: ServicesDep, _caller: CallerDep) -> Response:
+    """Return the approved draft with its evidence, findings and decisions, for `dao-agent verify`."""
+    bundle = services.reviews.bundle(draft_id)
+    return Response(
+        bundle.data,
+        media_type="application/zip",
+        headers={"content-disposition": f'attachment; filename="{bundle.filename}"'},
+    )
+
+
 @api.get("/v1/drafts/{draft_id}/events", response_model=None)
 async def watch_draft(
     draft_id: DraftId,

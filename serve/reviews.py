@@ -25,6 +25,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from proposal import decisions as decided
 from proposal.decisions import (
     Ballot,
     Decision,
@@ -37,7 +38,9 @@ from proposal.decisions import (
     subject_of,
 )
 from proposal.errors import IntegrityError, NotFoundError
+from proposal.exports import VenueOptions, to_bundle, zip_bytes
 from proposal.findings import blocks
+from proposal.template import builtin_template
 from serve.auth import person_key, submitter
 from serve.store import DraftRow, Gate, Reviewer, Store, Transaction, Version
 from serve.translation import (
@@ -82,6 +85,18 @@ class Export:
     filename: str
     text: str
     text_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An approved draft with everything that proves it, as one .zip file."""
+
+    filename: str
+    data: bytes
+
+
+def _filename(row: DraftRow, version: Version, suffix: str) -> str:
+    return f"{_slug(version.draft.title) or 'proposal'}-{row.number}-v{row.version}.{suffix}"
 
 
 class Reviews:
@@ -135,9 +150,38 @@ class Reviews:
 
     def export(self, draft_id: str) -> Export:
         """Return the approved text; raise `GateError` naming what is missing before the quorum."""
+        row, version, _ = self._approved(draft_id)
+        return Export(
+            filename=_filename(row, version, "md"),
+            text=version.draft.text,
+            text_hash=version.gate.subject.text_hash,
+        )
+
+    def bundle(self, draft_id: str) -> Bundle:
+        """Return the approved draft as the bundle that `dao-agent verify` checks: text, evidence, findings, decisions.
+
+        Raises `GateError` before the quorum, and `ConflictError` when the template changed since the draft was made.
+        """
+        row, version, asked = self._approved(draft_id)
+        template = builtin_template(version.draft.manifest.template)
+        if template.hash != version.draft.manifest.template_hash:
+            raise ConflictRefusal(Sentence("the template has changed since this draft was made"))
+        export = to_bundle(version.draft, asked, template=template, options=VenueOptions())
+        return Bundle(filename=_filename(row, version, "zip"), data=zip_bytes(export.files))
+
+    def _approved(self, draft_id: str) -> tuple[DraftRow, Version, decided.Review]:
+        """Return an approved draft and its review as exports carry it; raise `GateError` before the quorum."""
         with self._store.read() as tx:
             row, version = _current(tx, draft_id)
-            review = _review(tx, row, version.gate, tx.decisions(draft_id))
+            chain = tx.decisions(draft_id)
+            review = _review(tx, row, version.gate, chain)
+            asked = decided.Review(
+                draft_id=draft_id,
+                version=row.version,
+                profile=version.gate.profile,
+                decisions=tuple(chain),
+                asked_at=tx.now,
+            )
         if review.missing:
             what = "; ".join(str(sentence) for sentence in review.missing)
             raise GateRefusal(
@@ -145,11 +189,7 @@ class Reviews:
                 fix=Sentence("decide on the draft's page in the desk"),
             )
         _check_integrity(version, review.decisions)
-        return Export(
-            filename=f"{_slug(version.draft.title) or 'proposal'}-{row.number}-v{row.version}.md",
-            text=version.draft.text,
-            text_hash=version.gate.subject.text_hash,
-        )
+        return row, version, asked
 
 
 def status_of(row: DraftRow, review: Review | None) -> Status:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +19,9 @@ import pytest
 from proposal.draft import Draft
 from proposal.slots import MARK, SLOT
 from serve.demo import Line, draft_sample, running_line
+from serve.reviews import Vote
 from serve.settings import Settings
+from serve.store import Reviewer
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = sorted(folder.name for folder in (ROOT / "examples").iterdir() if folder.is_dir())
@@ -34,8 +37,13 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
 
 
 @pytest.fixture(scope="module")
-def drafts(line: Line) -> dict[str, Draft]:
-    return {name: draft_sample(line, name)[1] for name in SAMPLES}
+def stored(line: Line) -> dict[str, tuple[str, Draft]]:
+    return {name: draft_sample(line, name) for name in SAMPLES}
+
+
+@pytest.fixture(scope="module")
+def drafts(stored: dict[str, tuple[str, Draft]]) -> dict[str, Draft]:
+    return {name: draft for name, (_, draft) in stored.items()}
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -80,6 +88,34 @@ def test_every_draft_has_its_template_whole_and_a_manifest(drafts: dict[str, Dra
 def test_only_gaps_that_a_person_must_fill_block_a_sample(drafts: dict[str, Draft], name: str) -> None:
     blocking = {finding.rule for finding in drafts[name].findings if finding.severity == "error"}
     assert blocking <= {"ST-placeholder"}
+
+
+def test_an_approved_draft_leaves_as_a_bundle_that_verifies_and_a_changed_one_does_not(
+    line: Line, stored: dict[str, tuple[str, Draft]], tmp_path: Path
+) -> None:
+    draft_id, draft = stored["creator-rebate"]
+    address = f"{line.gateway.url}/v1/drafts/{draft_id}/bundle.zip"
+    headers = {"authorization": f"Bearer {line.gateway.api_token}"}
+    assert httpx2.get(address, headers=headers, trust_env=False).status_code == 409
+    for name in ("ada", "grace"):
+        line.gateway.services.reviews.decide(draft_id, Reviewer(name, name), Vote(verdict="approve", seen_version=1))
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(httpx2.get(address, headers=headers, trust_env=False).content)
+    assert verify(bundle).returncode == 0, verify(bundle).stderr
+    folder = tmp_path / "bundle"
+    shutil.unpack_archive(bundle, folder)
+    assert verify(folder).returncode == 0
+    text = (folder / "proposal.md").read_text(encoding="utf-8")
+    figure = draft.claims[0].figures[0]
+    (folder / "proposal.md").write_text(text.replace(figure, "9" + figure, 1), encoding="utf-8", newline="\n")
+    changed = verify(folder)
+    assert changed.returncode == 5
+    assert figure in changed.stdout + changed.stderr
+
+
+def verify(bundle: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "serve", "verify", str(bundle)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_the_gateway_answers_for_the_model_too(line: Line) -> None:
