@@ -10,6 +10,8 @@ from proposal.checks import run_checks
 from proposal.template import load_template
 from tests.bench.bench_checks import FALSE_FINDINGS, passed_proposals
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[2] / "docs" / "checks-false-findings.md"
 
 READ_RULES = {

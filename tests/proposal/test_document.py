@@ -388,6 +388,7 @@ def test_any_text_parses_and_renders_to_itself(text: str) -> None:
     assert document.line_column(len(text))[0] >= 1
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3).map("".join), st.integers(200, 3000))
 def test_repetition_of_anything_stays_cheap(unit: str, times: int) -> None:
@@ -397,6 +398,7 @@ def test_repetition_of_anything_stays_cheap(unit: str, times: int) -> None:
     assert time.process_time() - started < 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     ["1.", "1 ", "1,111,", "２，", "百分之", "[[", "{{", "(((", "|||", "```\n", "`a ", "> ", "- ", "- a\n", "> - a\n",

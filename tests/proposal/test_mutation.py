@@ -12,6 +12,7 @@ SLOW = {"overlong"}
 """Kinds whose text is so long that parsing it takes most of a second: planted once."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planter", planters(), ids=lambda planter: planter.kind)
 def test_what_is_planted_is_found(planter: Planter) -> None:
     planted = 0
