@@ -193,7 +193,7 @@ def test_replay_measures_spread_saturation_and_drift(tmp_path: Path) -> None:
     assert len(groups_of(logged)) == 4
     found = {one.metric: one for one in report(logged)}
     assert found["DataCitation"].last > found["DataCitation"].first
-    assert 0 < found["DataCitation"].group_spread
+    assert found["DataCitation"].group_spread > 0
     assert found["DataCitation"].flat_groups == 0.25
     assert found["ToneNeutrality"].saturated == 1.0
     assert any("ToneNeutrality is full" in line for line in advice(list(found.values())))
