@@ -6,13 +6,13 @@ counts into numbers, so that they can never disagree about what the text says.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from proposal.checks.framework import CheckContext
-from proposal.document import Amount
 from rewards.gates import Stage, dumped, gate, violations
 from rewards.ground import Ground, ground_of
 from rewards.reading import Reading, read
@@ -23,6 +23,9 @@ from rewards.statements import Cite, Figure, Statement, outside_sentences, state
 
 MAX_CACHED = 512
 """Analyses kept: a batch of one rank fits, and memory stays flat over any number of completions."""
+
+GAP = re.compile(r"\[(?:needs: |待补充：)")
+"""A marked gap as slots print it: naming what is missing is about the proposal too."""
 
 QUALITATIVE_OVERLAP = 0.2
 """Share of a sentence's weighted topic that the cited item must share when no figure ties them."""
@@ -53,6 +56,7 @@ class Counts:
     invented: int = 0
     written_out: int = 0
     wrong_meaning: int = 0
+    vague: int = 0
     ids: set[str] = field(default_factory=set)
     taken_on_trust: set[str] = field(default_factory=set)
     known_figures: set[tuple[str, str]] = field(default_factory=set)
@@ -96,14 +100,17 @@ class Analysis:
     @cached_property
     def substance(self) -> int:
         """Words of sentences that speak about the task: filler adds none."""
-        return sum(len(one.words) for one in self.statements if self.has_substance(one))
+        prose = (one for one in self.statements if not one.row and not one.reference)
+        return sum(len(one.words) for one in prose if self.has_substance(one))
 
     def has_substance(self, statement: Statement) -> bool:
         """Tell whether a sentence says something about this proposal and not about any."""
         if statement.repeats or statement.listing:
             return False
+        if statement.figures or GAP.search(statement.sentence.text):
+            return True
         topical = len(statement.terms & self.ground.substance)
-        return bool(statement.figures) or topical >= (2 if len(statement.words) > SHORT_SENTENCE else 1)
+        return topical >= (2 if len(statement.words) > SHORT_SENTENCE else 1)
 
 
 def analyse(completion: str, task: Task, *, truncated: bool = False, stage: Stage = "late") -> Analysis:
@@ -116,8 +123,9 @@ def _analyse(completion: str, task: Task, truncated: bool, stage: Stage) -> Anal
     ground = ground_of(task)
     reading = read(completion, task)
     statements = statements_of(reading, ground)
-    for place in near_duplicates([one.words for one in statements], [_marks(one) for one in statements]):
-        statements[place].repeats = not statements[place].reference
+    prose = [one for one in statements if not one.row and not one.reference]
+    for place in near_duplicates([one.words for one in prose], [_marks(one) for one in prose]):
+        prose[place].repeats = True
     context = CheckContext(
         document=reading.document,
         template=task.template,
@@ -135,7 +143,7 @@ def _analyse(completion: str, task: Task, truncated: bool, stage: Stage) -> Anal
 
 
 def _marks(statement: Statement) -> frozenset[tuple[str, str]]:
-    return frozenset(key(figure) for figure in statement.figures)
+    return frozenset(figure.key for figure in statement.figures)
 
 
 def _count(statements: Sequence[Statement], headings: Sequence[Figure], ground: Ground) -> Counts:
@@ -144,6 +152,9 @@ def _count(statements: Sequence[Statement], headings: Sequence[Figure], ground: 
     for statement in statements:
         _mark_again(statement, seen)
         _count_figures(statement.figures, counts)
+        for words in statement.vague:
+            counts.vague += 1
+            counts.say("vague", f"an amount without a number: “{words}”", statement.sentence)
         for quote in statement.quotes_invented:
             counts.invented += 1
             counts.say("quote-invented", f"nobody said this: “{quote.text[:60]}”", quote)
@@ -157,8 +168,10 @@ def _count(statements: Sequence[Statement], headings: Sequence[Figure], ground: 
 
 def _mark_again(statement: Statement, seen: Counter[tuple[str, str]]) -> None:
     """Mark a statement that only repeats figures stated before; too many repeats count against the text."""
-    keys = [key(figure) for figure in _from_evidence(statement)]
-    if statement.row or statement.reference or not keys:
+    if statement.row or statement.reference or not statement.figures:
+        return
+    keys = [figure.key for figure in _from_evidence(statement)]
+    if not keys:
         return
     if all(seen[one] for one in keys):
         if max(seen[one] for one in keys) > FREE_REPEATS:
@@ -166,14 +179,6 @@ def _mark_again(statement: Statement, seen: Counter[tuple[str, str]]) -> None:
         else:
             statement.again = True
     seen.update(set(keys))
-
-
-def key(figure: Figure) -> tuple[str, str]:
-    """Return what makes two figures the same: number and unit, or the day."""
-    part = figure.part
-    if isinstance(part, Amount):
-        return str(part.value.normalize()), part.unit
-    return str(part.date or part.text), "date"
 
 
 def _from_evidence(statement: Statement) -> list[Figure]:
@@ -186,7 +191,7 @@ def _count_figures(figures: Sequence[Figure], counts: Counts) -> None:
             counts.invented += 1
             counts.say("invented", f"no evidence states “{figure.part.text}”", figure.part)
         else:
-            counts.known_figures.add(key(figure))
+            counts.known_figures.add(figure.key)
         if figure.written_out:
             counts.written_out += 1
             counts.say("written-out", f"a figure in words: “{figure.part.text}”", figure.part)

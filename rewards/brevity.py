@@ -27,7 +27,8 @@ def brevity(analysis: Analysis) -> Score:
     low, high = length_band(analysis.task)
     length = length_share(words, analysis.substance, (low, high))
     repeated = sum(len(one.words) for one in prose if one.repeats) / words
-    runs = max(0.0, repeated_share(tokens(analysis.text)) - FREE_RUNS) / (1 - FREE_RUNS)
+    said = tokens(" ".join(one.sentence.text for one in prose))
+    runs = max(0.0, repeated_share(said) - FREE_RUNS) / (1 - FREE_RUNS)
     value = length * (1 - runs) ** 2 * (1 - repeated) ** 2 * analysis.gate
     reasons = []
     if length < 1:

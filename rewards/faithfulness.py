@@ -4,7 +4,8 @@
     value  (1−u)² · 0.8^unsupported · min(1, supported / n_min) · gate
 
 The count beside the rate keeps a long list of right figures from hiding a wrong one; n_min keeps a text without
-figures from being the safest one. A figure in words, or one that stands for something else, counts half.
+figures from being the safest one. A figure in words, one that stands for something else, and an amount without a
+number ("a considerable sum") count half.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from rewards.analysis import Analysis
 from rewards.citation import MAX_COUNTED, MIN_CLAIMS
 from rewards.score import Reason, Score, quantise
 
-_CODES = {"invented", "quote-invented", "written-out", "meaning"}
+_CODES = {"invented", "quote-invented", "written-out", "meaning", "vague"}
 
 
 def unsupported(analysis: Analysis) -> float:
-    """Return how many figures nothing states; half for those that are disguised or misplaced."""
+    """Return how many figures nothing states; half for those that are disguised, misplaced or left vague."""
     counts = analysis.counts
-    return counts.invented + 0.5 * (counts.written_out + counts.wrong_meaning)
+    return counts.invented + 0.5 * (counts.written_out + counts.wrong_meaning + counts.vague)
 
 
 def unsupported_rate(analysis: Analysis) -> float:

@@ -83,8 +83,9 @@ def copied_share(text: str, ground: Ground) -> float:
     chinese = sum(token > "\u3000" for token in found) * 2 > len(found)
     size, known = (COPY_CHINESE, ground.copied_chinese) if chinese else (COPY_ENGLISH, ground.copied)
     covered, reach = 0, 0
-    for place, gram in enumerate(zip(*(found[start:] for start in range(size)), strict=False)):
-        if gram in known:
+    heads = ground.copied_heads
+    for place, head in enumerate(zip(found, found[1:], found[2:], strict=False)):
+        if head in heads and tuple(found[place : place + size]) in known:
             covered += place + size - max(place, reach)
             reach = place + size
     return covered / len(found) if found else 0.0

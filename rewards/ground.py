@@ -107,6 +107,7 @@ class Ground:
     keys: tuple[float, ...]
     order: tuple[int, ...]
     dates: tuple[Known, ...]
+    days: dict[dt.date, list[Known]]
     by_slot: dict[str, Known]
     links: dict[str, str]
     hashes: dict[str, str]
@@ -120,11 +121,14 @@ class Ground:
     said: dict[str, str]
     copied: frozenset[tuple[str, ...]]
     copied_chinese: frozenset[tuple[str, ...]]
+    copied_heads: frozenset[tuple[str, ...]]
     answers: dict[tuple[object, ...], list[Known]] = field(default_factory=dict)
 
     def named(self, part: Amount | DateMention) -> list[Known]:
         """Return the values that a printed figure or date states; figures that recur are looked up once."""
         if not isinstance(part, Amount):
+            if part.precision == "day":
+                return self.days.get(part.date, []) if part.date else []
             return [known for known in self.dates if matches_date(known.value, part)]
         question = (part.value, part.unit, part.scale, part.decimals, part.approx)
         known = self.answers.get(question)
@@ -154,7 +158,7 @@ def ground_of(task: Task) -> Ground:
     items = list(task.evidence.values())
     known = [*_known(task), *_read_from_texts(task)]
     numbers = tuple(value for value in known if value.value.is_number)
-    _link_rivals([value for value in numbers if value.name])
+    _link_rivals([value for value in known if value.name and not isinstance(value.value.value, str)])
     pairs = sorted(
         (abs(float(one.value.value)) * scale, index)  # type: ignore[arg-type]
         for index, one in enumerate(numbers)
@@ -163,11 +167,17 @@ def ground_of(task: Task) -> Ground:
     topics = {item.id: _topic(item) for item in items}
     dumps = [tokens(text) for item in items for text in _dumps(item)]
     brief_texts = _brief_texts(task)
+    dates = tuple(value for value in known if isinstance(value.value.value, dt.date))
+    days: dict[dt.date, list[Known]] = {}
+    for value in dates:
+        assert isinstance(value.value.value, dt.date)
+        days.setdefault(value.value.value, []).append(value)
     return Ground(
         numbers=numbers,
         keys=tuple(key for key, _ in pairs),
         order=tuple(index for _, index in pairs),
-        dates=tuple(value for value in known if isinstance(value.value.value, dt.date)),
+        dates=dates,
+        days=days,
         by_slot={value.slot: value for value in known if value.name},
         links=dict(_links(task)),
         hashes={found.lower(): item.id for item in reversed(items) for found in _hashes(item)},
@@ -186,6 +196,7 @@ def ground_of(task: Task) -> Ground:
         | {"P": squeeze(" ".join(brief_texts))},
         copied=_grams(dumps, COPY_ENGLISH),
         copied_chinese=_grams(dumps, COPY_CHINESE),
+        copied_heads=_grams(dumps, 3),
     )
 
 
@@ -253,10 +264,10 @@ def _brief_texts(task: Task) -> tuple[str, ...]:
     )
 
 
-def _link_rivals(numbers: list[Known]) -> None:
+def _link_rivals(values: list[Known]) -> None:
     """Tell values of the same unit apart by the words of their labels."""
-    for known in numbers:
-        for rival in numbers:
+    for known in values:
+        for rival in values:
             if rival is known or rival.value.unit != known.value.unit or rival.value.value == known.value.value:
                 continue
             theirs, ours = rival.label - known.label, known.label - rival.label

@@ -32,13 +32,17 @@ _FROM_TO = re.compile(r"(?<![a-z])from(?![a-z])|从|由")
 
 
 def meanings(figures: Sequence[Figure], statement: Statement) -> None:
-    """Decide for each figure from evidence whether its sentence speaks about what it measures."""
+    """Decide for each figure from evidence whether its sentence speaks about what it measures.
+
+    Figures of the brief may be told in the author's own words, so of them only an exchange of two is a fault.
+    """
     backed = [figure for figure in figures if figure.verdict in {"cited", "derived"} and figure.known]
     for figure in backed:
         figure.meaning = _named(figure, statement)
-    if len(backed) > 1:
-        _check_exchanged(backed, statement)
-    _check_direction(backed, statement)
+    told = [figure for figure in figures if figure.verdict in {"cited", "derived", "brief"} and figure.known]
+    if len(told) > 1:
+        _check_exchanged(told, statement)
+        _check_direction(backed, statement)
 
 
 def _named(figure: Figure, statement: Statement) -> Meaning:
@@ -71,22 +75,25 @@ def _is_about_rival(known: Known, statement: Statement, stated: set[Known]) -> b
 
 def _check_exchanged(figures: Sequence[Figure], statement: Statement) -> None:
     """Find two figures of which each stands beside the other's words."""
+    rivals = [
+        (i, j, apart)
+        for i, left in enumerate(figures)
+        for j in range(i + 1, len(figures))
+        if (apart := _words_apart(left, figures[j])) is not None
+    ]
+    if not rivals:
+        return
     text, offset = statement.sentence.text, statement.sentence.start
     bounds = [(figure.part.start - offset, figure.part.end - offset) for figure in figures]
     before = [terms(text[(bounds[i - 1][1] if i else 0) : start]) for i, (start, _) in enumerate(bounds)]
     after = [
         terms(text[end : (bounds[i + 1][0] if i + 1 < len(bounds) else None)]) for i, (_, end) in enumerate(bounds)
     ]
-    for i, left in enumerate(figures):
-        for j in range(i + 1, len(figures)):
-            right = figures[j]
-            apart = _words_apart(left, right)
-            if apart is None:
-                continue
-            lefts, rights = apart
-            for near in (before, after):
-                if _only(near[i], rights, lefts) and _only(near[j], lefts, rights):
-                    left.meaning = right.meaning = "wrong"
+    for i, j, (lefts, rights) in rivals:
+        named = not before[i].isdisjoint(lefts) or not before[j].isdisjoint(rights)
+        for near in (before,) if named else (before, after):
+            if _only(near[i], rights, lefts) and _only(near[j], lefts, rights):
+                figures[i].meaning = figures[j].meaning = "wrong"
 
 
 def _only(near: frozenset[str], wanted: frozenset[str], other: frozenset[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from itertools import chain
 
 NEAR = 0.8
 """Share of common words (Jaccard) from which two sentences count as the same."""
@@ -18,7 +19,7 @@ def near_duplicates(sentences: Sequence[Sequence[str]], marks: Sequence[frozense
     sentences that share one of their rarest words can be near, so all pairs need not be compared.
     """
     sets = [frozenset(words) for words in sentences]
-    rarity = Counter(word for words in sets for word in words)
+    rarity = Counter(chain.from_iterable(sets))
     by_rare: dict[str, list[int]] = {}
     found: list[int] = []
     for place, words in enumerate(sets):

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from proposal.checks.phrases import Spans
 from proposal.document import Amount, DateMention, Document, Quote, Sentence
 from proposal.matching import derived
 from proposal.slots import Use
@@ -25,6 +26,18 @@ Verdict = Literal["cited", "brief", "derived", "uncited", "miscited", "invented"
 """What a figure rests on; `miscited` is stated by other evidence than the sentence cites."""
 
 _TRUNCATED_HASH = re.compile(r"0x([0-9a-fA-F]{4,16})(?:…|\.{2,3})([0-9a-fA-F]{4,16})(?![0-9a-fA-F])")
+_VAGUE = re.compile(
+    r"(?<![A-Za-z])(?:[Cc]onsiderable|[Ss]ignificant|[Ss]ubstantial|[Ss]izeable|[Ss]izable|[Ll]arge|[Hh]uge|[Gg]reat"
+    r"|[Cc]ertain|[Uu]nspecified|[Nn]ontrivial|[Mm]eaningful|[Mm]odest) (?:amounts?|numbers?|sums?|shares?|portions?"
+    r"|percentages?|fractions?|quantit(?:y|ies)|budgets?)(?![a-z])|(?<![A-Za-z])[Aa] (?:lot|great deal) of(?![a-z])"
+    r"|(?:相当|颇为)?可观的?(?:数额|数量|金额|比例|份额|规模)?|一定(?:数量|数额|金额|比例|份额)的?|若干(?:金额|数额|资金)?"
+    r"|(?:相当|较|很)大(?:的?(?:数额|金额|比例|份额))"
+)
+"""An amount without a number: where a figure could stand, it dodges being checked."""
+_VAGUE_WORDS = (
+    "onsiderable", "ignificant", "ubstantial", "izeable", "izable", "arge ", "uge ", "reat ", "ertain ", "nspecified",
+    "ontrivial", "eaningful", "odest", " lot of", " deal of", "可观", "一定", "若干", "很大", "较大", "相当大",
+)  # fmt: skip
 _LOOSE = frozenset({"year", "month_day"})
 
 
@@ -38,6 +51,14 @@ class Figure:
     ids: tuple[str, ...] = ()
     stretched: bool = False
     meaning: Meaning = "unknown"
+    key: tuple[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        part = self.part
+        if isinstance(part, Amount):
+            self.key = (str(part.value.normalize()), part.unit)
+        else:
+            self.key = (str(part.date or part.text), "date")
 
     @property
     def written_out(self) -> bool:
@@ -57,27 +78,40 @@ class Cite:
 
 @dataclass(slots=True)
 class Statement:
-    """One sentence with its figures, citations and topic."""
+    """One sentence with its figures, citations and topic; words and topic are read when somebody asks."""
 
     sentence: Sentence
-    figures: list[Figure] = field(default_factory=list)
     cites: list[Cite] = field(default_factory=list)
-    terms: frozenset[str] = frozenset()
-    words: list[str] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
     quotes_invented: list[Quote] = field(default_factory=list)
     quotes_found: set[str] = field(default_factory=set)
+    vague: list[str] = field(default_factory=list)
     reference: bool = False
     listing: bool = False
     repeats: bool = False
     again: bool = False
+    row: bool = field(init=False)
+    cited: tuple[str, ...] = field(init=False)
+    _words: list[str] | None = None
+    _terms: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        self.row = self.sentence.block_kind == "table_row"
+        self.cited = tuple(dict.fromkeys(cite.id for cite in self.cites if cite.id))
+
+    # No cached_property here: in Python 3.11 each takes a lock, which costs more than the rest of a short sentence.
 
     @property
-    def cited(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(cite.id for cite in self.cites if cite.id))
+    def words(self) -> list[str]:
+        if self._words is None:
+            self._words = words(self.sentence.text)
+        return self._words
 
     @property
-    def row(self) -> bool:
-        return self.sentence.block_kind == "table_row"
+    def terms(self) -> frozenset[str]:
+        if self._terms is None:
+            self._terms = terms(self.sentence.text)
+        return self._terms
 
 
 Part = TypeVar("Part", Amount, DateMention, Quote, Cite)
@@ -86,22 +120,25 @@ Part = TypeVar("Part", Amount, DateMention, Quote, Cite)
 def statements_of(reading: Reading, ground: Ground) -> list[Statement]:
     """Return every sentence of the reading with its figures settled."""
     document = reading.document
-    found = [Statement(sentence) for sentence in document.sentences]
     starts = [sentence.start for sentence in document.sentences]
+    references = _references(document)
     cites = _by_sentence(list(_cites(document, ground)), starts, document)
     quotes = _by_sentence(document.quotes, starts, document)
     amounts = _by_sentence([amount for amount in document.amounts if amount.checkable], starts, document)
     dates = _by_sentence(document.dates, starts, document)
-    for index, statement in enumerate(found):
-        text = statement.sentence.text
-        statement.words = words(text)
-        statement.terms = terms(text)
-        statement.cites = cites.get(index, [])
-        statement.reference = _is_reference(statement, document)
-        _settle_quotes(statement, quotes.get(index, []), ground)
-        _settle_figures(statement, [*amounts.get(index, []), *dates.get(index, [])], reading, ground)
+    vague = _vague(document, starts)
+    found: list[Statement] = []
+    for index, sentence in enumerate(document.sentences):
+        statement = Statement(sentence, cites.get(index, []))
+        statement.reference = references.covers(sentence.start)
+        statement.vague = vague.get(index, [])
+        if index in quotes:
+            _settle_quotes(statement, quotes[index], ground)
+        _settle_figures(statement, [*amounts.get(index, ()), *dates.get(index, ())], reading, ground)
         statement.listing = bool(statement.figures or statement.cites) and _is_listing(statement, ground)
-        meanings(statement.figures, statement)
+        if statement.figures and not statement.row and not statement.reference:
+            meanings(statement.figures, statement)
+        found.append(statement)
     return found
 
 
@@ -117,6 +154,16 @@ def outside_sentences(reading: Reading, ground: Ground) -> list[Figure]:
             known = ground.stating(amount)
             found.append(Figure(amount, "brief" if known else "invented", tuple(known)))
     return found
+
+
+def _vague(document: Document, starts: list[int]) -> dict[int, list[str]]:
+    """Return amounts without a number, by sentence; the pattern is slow, so it only runs where it can match."""
+    text = document.text
+    dealt: dict[int, list[str]] = {}
+    if any(word in text for word in _VAGUE_WORDS):
+        for match in _VAGUE.finditer(text):
+            dealt.setdefault(bisect_right(starts, match.start()) - 1, []).append(match[0])
+    return dealt
 
 
 def _by_sentence(parts: Sequence[Part], starts: list[int], document: Document) -> dict[int, list[Part]]:
@@ -170,17 +217,16 @@ def _completed(head: str, tail: str, ground: Ground) -> str:
     return fitting.pop() if len(fitting) == 1 else ""
 
 
-def _is_reference(statement: Statement, document: Document) -> bool:
-    """Tell a line of the reference list (a mark, a title, a link) from a claim."""
-    sentence = statement.sentence
-    if sentence.block_kind != "list_item" or not statement.cites:
-        return False
-    line_end = document.text.find("\n", sentence.start)
-    line_end = len(document.text) if line_end < 0 else line_end
-    has_link = any(
-        sentence.start <= link.start < line_end for link in document.within(document.links, sentence.start, line_end)
+def _references(document: Document) -> Spans:
+    """Return the lines of the reference list: list items that begin with a mark and hold a link. They claim nothing."""
+    marks = {mark.start for mark in document.citations}
+    return Spans(
+        (block.start, block.end)
+        for block in document.blocks
+        if block.kind == "list_item"
+        and not marks.isdisjoint(range(block.start, block.start + 3))
+        and document.within(document.links, block.start, block.end)
     )
-    return has_link and statement.cites[0].mark and statement.cites[0].start - sentence.start <= 2
 
 
 def _settle_quotes(statement: Statement, quotes: Sequence[Quote], ground: Ground) -> None:
@@ -199,6 +245,8 @@ def _settle_quotes(statement: Statement, quotes: Sequence[Quote], ground: Ground
 def _settle_figures(
     statement: Statement, parts: Sequence[Amount | DateMention], reading: Reading, ground: Ground
 ) -> None:
+    if not parts:
+        return
     cited = set(statement.cited)
     for part in sorted(parts, key=lambda part: part.start):
         figure = _by_slot(part, reading.filled.uses, ground) or _settled(part, cited, statement, ground)

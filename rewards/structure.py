@@ -11,22 +11,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 from proposal.document import Section
 from proposal.template import SectionSpec
 from proposal.values import Language
-from rewards.analysis import Analysis
+from rewards.analysis import GAP, Analysis
 from rewards.rows import Task, expected_sections
 from rewards.score import Reason, Score, quantise
 from rewards.statements import Statement
 
+OF_SUBSTANCE = 0.8
 FREE_GAPS = 2
 """Marked gaps (`{{TBD:…}}`) that cost nothing: naming a missing fact is right, a text of gaps is not."""
 
 _LEFTOVER = re.compile(r"\{\{|\}\}|<\|[a-z_]{1,30}\|>|(?<![A-Za-z])(?:TODO|FIXME|XXX|lorem ipsum)(?![A-Za-z])")
-_GAP = re.compile(r"\[(?:needs: |待补充：)")
-_FINISHED = re.compile(r"[.!?。！？;；:：)\]）】”\"|`*_]\s*\Z")
+_LEFTOVER_SIGNS = ("{{", "}}", "<|", "TODO", "FIXME", "XXX", "lorem")
+_FINISHED = re.compile(r"[.!?。！？;；:：)\]）】”\"|`*_>]\s*\Z")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
 
@@ -43,11 +45,13 @@ def template_adherence(analysis: Analysis) -> Score:
 def length_share(words: int, substance: int, band: tuple[int, int]) -> float:
     """Return 1 inside the length band, less below (by substance) and above (by all words, 0 at twice the maximum).
 
-    >>> length_share(50, 50, (40, 100)), length_share(20, 20, (40, 100)), length_share(150, 150, (40, 100))
+    A fifth of the shortest text may speak in general.
+
+    >>> length_share(50, 40, (40, 100)), length_share(16, 16, (40, 100)), length_share(150, 150, (40, 100))
     (1.0, 0.5, 0.5)
     """
     low, high = band
-    below = min(1.0, substance / low) if low else 1.0
+    below = min(1.0, substance / (OF_SUBSTANCE * low)) if low else 1.0
     above = min(1.0, max(0.0, 2 - words / high))
     return min(below, above)
 
@@ -102,10 +106,7 @@ def _stray_figures(analysis: Analysis) -> list[Reason]:
 def _whole_form(analysis: Analysis) -> tuple[float, list[Reason]]:
     """Judge a whole proposal against its template."""
     sections = analysis.reading.document.sections
-    specs = {
-        section.index: analysis.task.template.specs_for_heading(section.title) if section.level else ()
-        for section in sections
-    }
+    specs = {section.index: _specs(analysis.task, section.title) if section.level else () for section in sections}
     present, reasons = _present(analysis, specs)
     keys = [spec.key for section in sections for spec in specs[section.index]]
     order, more = _order(keys, analysis.task)
@@ -123,6 +124,11 @@ def _whole_form(analysis: Analysis) -> tuple[float, list[Reason]]:
         reasons.append(Reason("title", "the proposal has no title"))
     value = present**2 * order * 0.8 ** min(4, doubled) * 0.9 ** min(6, len(unknown)) * (1.0 if titled else 0.95)
     return value, reasons
+
+
+@lru_cache(maxsize=4096)
+def _specs(task: Task, title: str) -> tuple[SectionSpec, ...]:
+    return task.template.specs_for_heading(title)
 
 
 def _present(analysis: Analysis, specs: dict[int, tuple[SectionSpec, ...]]) -> tuple[float, list[Reason]]:
@@ -201,8 +207,8 @@ def _common_form(analysis: Analysis) -> tuple[float, list[Reason]]:
         reasons.append(
             Reason("unfinished", "the text ends in the middle of a sentence", max(0, len(text) - 40), len(text))
         )
-    leftovers = list(_LEFTOVER.finditer(text))
-    gaps = max(0, len(_GAP.findall(text)) - len(analysis.reading.filled.unknown) - FREE_GAPS)
+    leftovers = list(_LEFTOVER.finditer(text)) if any(sign in text for sign in _LEFTOVER_SIGNS) else []
+    gaps = max(0, len(GAP.findall(text)) - len(analysis.reading.filled.unknown) - FREE_GAPS)
     reasons += [Reason("leftover", f"left over: {match[0]}", match.start(), match.end()) for match in leftovers[:8]]
     if gaps:
         reasons.append(Reason("gaps", f"{gaps + FREE_GAPS} facts are marked as missing"))
@@ -211,6 +217,8 @@ def _common_form(analysis: Analysis) -> tuple[float, list[Reason]]:
 
 def _language_share(text: str, language: Language) -> float:
     """Return how much of the text is in the language asked for; names and tokens in Latin letters are free."""
+    if text.isascii():
+        return 1.0 if language == "en" or not _LATIN_WORD.search(text) else 0.0
     han, latin = len(_HAN.findall(text)), len(_LATIN_WORD.findall(text))
     if not han and not latin:
         return 1.0

@@ -4,9 +4,9 @@
     python -m rewards.tone_training --data ../shared/data --check    # trains again and compares with what is committed
 
 Neutral English sentences come from real proposals of DAOs with permissive licences, loaded ones are made from them by
-our own lists and by the mutation engine. The objective is the difference within a pair: both share everything but the
-loaded words, so that topic words cannot become evidence. Neutral sentences also count by themselves, and four DAOs
-are held out. No sentence of the data can be recovered from the weights: they are sums over hashed features.
+our own lists and by the mutation engine. What is learned of a pair is its difference, that is the inserted words, so
+that topic words cannot become evidence. Neutral sentences also count by themselves, and four DAOs are held out. No
+sentence of the data can be recovered from the weights: they are sums over hashed features.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ LARGEST, SMALLEST = 8.0, 0.2
 EPOCHS, RATE, DECAY = 6, 0.25, 2e-5
 LISTED = ("praise", "blame", "degree", "thing", "act", "mass")
 """Lists of single words; the others are of phrases and sentences."""
+WORD_ROUNDS = 4
+"""How often each listed word is also learned by itself: by chance alone some would hardly be drawn."""
 MAX_PAIRED = 5_000
 """Neutral sentences per language that loaded variants are made of."""
 MARGIN = 3.0
@@ -69,10 +71,11 @@ _SHOUTING = re.compile(r"[!！]|[\U0001f300-\U0001faff]")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A neutral sentence and the same one with something loaded in it."""
+    """A neutral sentence, the same one with something loaded in it, and what that is (or the whole loaded sentence)."""
 
     neutral: str
     loaded: str
+    inserted: str
 
 
 @lru_cache(maxsize=1)
@@ -138,23 +141,23 @@ def chinese_sentences(count: int, seed: int) -> list[str]:
 # --- loaded variants ------------------------------------------------------------------------------------------------
 
 
-def loaded_variants(sentence: str, language: str, random: Random, lists: dict[str, Any]) -> Iterator[str]:
-    """Yield variants of a neutral sentence with one loaded thing in each."""
+def loaded_variants(sentence: str, language: str, random: Random, lists: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield variants of a neutral sentence with one loaded thing in each, and the loaded thing."""
     stop = "。" if language == "zh" else "."
     body = sentence.rstrip(stop)
-    yield _with_opener(body, random.choice(lists["opener"]), language) + stop
-    closer = random.choice(lists["closer"])
-    yield body + closer + ("" if closer[-1] in "!！🚀" else stop)
-    for kind in ("praise", "blame"):
-        inserted = _before_noun(body, random.choice(lists[kind]), language, random, lists)
-        if inserted:
-            yield inserted + stop
-    inserted = _before_verb(body, random.choice(lists["degree"]), language, random, lists)
-    if inserted:
-        yield inserted + stop
+    opener, closer = random.choice(lists["opener"]), random.choice(lists["closer"])
+    yield _with_opener(body, opener, language) + stop, opener
+    yield body + closer + ("" if closer[-1] in "!！🚀" else stop), closer
+    for kind in ("praise", "blame", "degree"):
+        word = random.choice(lists[kind])
+        place = _before_verb if kind == "degree" else _before_noun
+        variant = place(body, word, language, random, lists)
+        if variant:
+            yield variant + stop, word
     for form, gap, filler in (("say", "", ""), ("name", "{n}", "thing"), ("do", "{v}", "act"), ("feel", "{m}", "mass")):
         text = random.choice(lists[form]).replace("{x}", random.choice(lists["nouns"]))
-        yield text.replace(gap, random.choice(lists[filler])) if filler else text
+        text = text.replace(gap, random.choice(lists[filler])) if filler else text
+        yield text, text
 
 
 def _with_opener(body: str, opener: str, language: str) -> str:
@@ -187,18 +190,19 @@ def _places(body: str, words: Sequence[str], language: str) -> list[int]:
     return [match.start() for match in re.finditer(pattern, body)]
 
 
-def planted(sentence: str, seed: int) -> Iterator[str]:
-    """Yield the sentence with a violation of neutrality planted by the mutation engine."""
+def planted(sentence: str, seed: int) -> Iterator[tuple[str, str]]:
+    """Yield the sentence with a violation of neutrality planted by the mutation engine, and the violation."""
     kinds = ("certainty", "loaded", "pressure")
     for mutation in mutations(sentence, template=load_template("generic"), seed=seed, kinds=kinds):
-        yield " ".join(mutation.text.split())
+        yield " ".join(mutation.text.split()), " ".join(mutation.text[mutation.start : mutation.end].split())
 
 
 def pairs_of(neutral: Sequence[str], language: str, *, lists: dict[str, Any], seed: int) -> list[Pair]:
     """Return the pairs of all neutral sentences."""
     random = Random(seed)
-    found = [Pair(one, variant) for one in neutral for variant in loaded_variants(one, language, random, lists)]
-    found += [Pair(one, variant) for place, one in enumerate(neutral[::5]) for variant in planted(one, seed + place)]
+    found = [Pair(one, *variant) for one in neutral for variant in loaded_variants(one, language, random, lists)]
+    found += [Pair("", word, word) for kind in LISTED for word in lists[kind]] * WORD_ROUNDS
+    found += [Pair(one, *variant) for place, one in enumerate(neutral[::5]) for variant in planted(one, seed + place)]
     return found
 
 
@@ -219,18 +223,16 @@ class Learner:
         self.barred, self.listed = barred, listed
         self.offset = -2.0
 
-    def learn_pair(self, pair: tuple[dict[int, int], dict[int, int]]) -> None:
-        """Make the loaded sentence score above the neutral one by a margin."""
-        neutral, loaded = pair
-        difference = {
-            place: loaded.get(place, 0) - neutral.get(place, 0)
-            for place in {*loaded, *neutral}
-            if place not in self.barred
-        }
-        words = {place: count for place, count in difference.items() if place in self.listed and count > 0}
+    def learn_loaded(self, inserted: dict[int, int]) -> None:
+        """Make what was inserted score above nothing by a margin: it is all that the two sentences of a pair differ in.
+
+        The seam between the inserted words and those around it is left out, because it says nothing either way.
+        """
+        allowed = {place: count for place, count in inserted.items() if place not in self.barred}
+        words = {place: count for place, count in allowed.items() if place in self.listed}
         if words:
             self._step(words, 1.0, self._sum(words) - MARGIN)
-        self._step({place: count for place, count in difference.items() if count}, 1.0, self._sum(difference) - MARGIN)
+        self._step(allowed, 1.0, self._sum(allowed) - MARGIN)
 
     def learn_neutral(self, sentence: dict[int, int]) -> None:
         """Make a plain sentence score low."""
@@ -253,11 +255,11 @@ class Learner:
 
 def train(pairs: Sequence[Pair], neutral: Sequence[str], *, lists: dict[str, dict[str, Any]], seed: int) -> Learner:
     """Learn from pairs and from neutral sentences; the same input gives the same weights."""
-    pair_features = [(features(pair.neutral), features(pair.loaded)) for pair in pairs]
+    loaded_features = [features(pair.inserted) for pair in pairs]
     neutral_features = [features(one) for one in neutral]
     listed = listed_places(lists)
     plain = Counter(place for one in set(neutral) for place in features(one))
-    seen = Counter(place for pair in pair_features for place in pair[1])
+    seen = Counter(place for counts in loaded_features for place in counts)
     barred = {place for place, count in plain.items() if count >= (COMMON if place not in listed else VERY_COMMON)}
     barred |= {place for place, count in seen.items() if count + plain[place] < SEEN_AT_LEAST}
     learner, random = Learner(frozenset(barred), listed), Random(seed)
@@ -266,7 +268,7 @@ def train(pairs: Sequence[Pair], neutral: Sequence[str], *, lists: dict[str, dic
         random.shuffle(order)
         for is_pair, place in order:
             if is_pair:
-                learner.learn_pair(pair_features[place])
+                learner.learn_loaded(loaded_features[place])
             else:
                 learner.learn_neutral(neutral_features[place])
     return learner
@@ -315,7 +317,7 @@ LEAST_EVIDENCE = 1.2
 """Sum of weights below which the classifier is never sure: a sentence of unknown words is no evidence."""
 UNKNOWN = 0.05
 """Probability of a sentence of which no word has a weight."""
-ALLOWED = {"en": 0.005, "zh": 0.02}
+ALLOWED = {"en": 0.01, "zh": 0.02}
 """Share of neutral validation sentences that the classifier may call loaded: precision first."""
 
 
@@ -386,7 +388,9 @@ def measure_unseen_words(found: Material) -> dict[str, float]:
     for language, sentences in found.validation.items():
         random = Random(SEED + 2)
         loaded = [
-            variant for one in sentences[:300] for variant in loaded_variants(one, language, random, unseen[language])
+            variant
+            for one in sentences[:300]
+            for variant, _ in loaded_variants(one, language, random, unseen[language])
         ]
         result[language] = share_flagged(model, loaded)
     return result

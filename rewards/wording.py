@@ -283,9 +283,11 @@ def words(text: str) -> list[str]:
 
 
 _ANY_WORD = re.compile(r"[a-z][a-z0-9'’-]*|[\u3400-\u9fff]")
+_PLAIN_TOKEN = re.compile(r"[a-z]+|[0-9]+|[\u3400-\u9fff]")
 _TOKEN = re.compile(r"https?://[^\s<>()\[\]\"'，。；、）]{1,2000}|0x[0-9a-f]{6,}|[a-z]+|[0-9]+|[\u3400-\u9fff]")
 
 
 def tokens(text: str) -> list[str]:
     """Return words, runs of digits, Chinese characters, whole links and hashes: what copying is measured in."""
-    return _TOKEN.findall(text.lower())
+    pattern = _TOKEN if "://" in text or "0x" in text or "0X" in text else _PLAIN_TOKEN
+    return pattern.findall(text.lower())

@@ -109,6 +109,8 @@ def test_no_code_of_the_product_signs_holds_a_key_or_submits():
         )
         # The rule that finds leaked keys in a proposal has to say what they are called.
         if not (path == ROOT / "proposal" / "checks" / "policy.py" and violation.endswith("names a key"))
+        # `reward lint` imports the plugin that its user names, as ms-swift would; `reward` is no part of drafting.
+        if not (path == ROOT / "rewards" / "linting.py" and violation.endswith("could reach anything"))
     ]
     assert found == []
 

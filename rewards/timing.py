@@ -1,0 +1,98 @@
+"""How long scoring takes: per draft for the first time and again, per batch, on hostile text, and in memory.
+
+Time is CPU time of one process, because the machine is shared with other work; the median of many drafts, because the
+first ones pay for what is built once.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rewards import REWARDS, analyse
+from rewards.analysis import _analyse
+from rewards.rows import Task
+
+DRAFT_CHARACTERS = 4_600
+BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One measured figure with what was asked for."""
+
+    what: str
+    value: float
+    unit: str
+    wanted: float
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.value <= self.wanted else "over"
+        return f"{self.what:58} {self.value:9.2f} {self.unit:4} (wanted {self.wanted:g} {self.unit}) {verdict}"
+
+
+def score_all(text: str, task: Task) -> None:
+    """Score a text by every reward, as a trainer would."""
+    for reward in REWARDS:
+        reward.score(analyse(text, task))
+
+
+def variants(text: str, count: int) -> list[str]:
+    """Return texts of a draft's length that differ, so that no cache knows them."""
+    base = (text + "\n\n" + text)[: DRAFT_CHARACTERS - 40].rsplit(".", 1)[0]
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return [f"{base}. See part {letters[n % 26]}{letters[n // 26 % 26]}{letters[n // 676 % 26]}." for n in range(count)]
+
+
+def milliseconds(run: Callable[[], None]) -> float:
+    """Return the CPU time of one call in milliseconds."""
+    started = time.process_time()
+    run()
+    return (time.process_time() - started) * 1_000
+
+
+def measure(drafts: Sequence[str], task: Task, *, step_seconds: float) -> list[Measured]:
+    """Return all figures; `drafts` are honest whole drafts with slots already filled."""
+    texts = [variant for draft in drafts for variant in variants(draft, 40)]
+    for text in texts[:5]:
+        score_all(text, task)
+    _analyse.cache_clear()
+    cold = [milliseconds(lambda text=text: score_all(text, task)) for text in texts]  # type: ignore[misc]
+    warm = [milliseconds(lambda text=text: score_all(text, task)) for text in texts[-60:]]  # type: ignore[misc]
+    batch = [text + " End." for text in variants(drafts[0] * 3, BATCH)]
+    whole = sum(milliseconds(lambda text=text: score_all(text, task)) for text in batch) / 1_000  # type: ignore[misc]
+    hostile = max(_hostile(pattern, task) for pattern in ("1.", "[E1]", "{{E1.a}}. ", "*a_", "“", "四十万", "|a"))
+    return [
+        Measured(f"a draft of {DRAFT_CHARACTERS:,} characters, first time, median", statistics.median(cold), "ms", 3.0),
+        Measured("the same draft again, median", statistics.median(warm), "ms", 0.5),
+        Measured(f"{BATCH} completions of about 2,000 tokens", whole, "s", 1.0),
+        Measured("a megabyte of hostile text, slowest pattern", hostile, "ms", 50.0),
+        Measured(
+            f"share of a GRPO step of {step_seconds:g} s that scoring takes", 100 * whole / step_seconds, "%", 5.0
+        ),
+    ]
+
+
+def _hostile(pattern: str, task: Task) -> float:
+    text = pattern * (1_000_000 // len(pattern))
+    return min(milliseconds(lambda sign=sign: score_all(sign + text, task)) for sign in "xyz")  # type: ignore[misc]
+
+
+def memory_growth(draft: str, task: Task, *, completions: int) -> Measured:
+    """Return how much the process grew over that many different completions, in MiB."""
+    base = draft.split("\n\n")[2][:400]
+    for number in range(1_000):
+        score_all(f"{base} Warm {number:x}.", task)
+    before = _peak_mib()
+    for number in range(completions):
+        score_all(f"{base} Part {number:x}.", task)
+    return Measured(f"growth of memory over {completions:,} completions", _peak_mib() - before, "MiB", 32.0)
+
+
+def _peak_mib() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 if sys.platform != "darwin" else peak / 1024 / 1024

@@ -1,0 +1,102 @@
+"""The tone classifier: what it does on sentences it was not trained on, and that its weights are what they claim."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from proposal.hashing import sha256_data, sha256_text
+from rewards.tone import sentence_severity
+from rewards.tone_model import RECORD, WEIGHTS, load_tone_model
+from rewards.tone_training import (
+    HELD_OUT,
+    TRAINED_ON,
+    VOCABULARY,
+    chinese_sentences,
+    loaded_variants,
+    sentences_of,
+    share_flagged,
+    vocabulary,
+)
+
+CASES = Path(__file__).parents[1] / "cases" / "tone"
+FLAGGED = 0.25
+"""Severity from which a sentence counts as found."""
+
+
+def sentences(file: str, *keys: str) -> list[str]:
+    data = yaml.safe_load((CASES / file).read_text(encoding="utf-8"))
+    for key in keys:
+        data = data[key]
+    return list(data)
+
+
+def found(texts: list[str]) -> list[str]:
+    return [text for text in texts if sentence_severity(text) >= FLAGGED - 0.001]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("english.yaml", "neutral"),
+        ("chinese.yaml", "neutral"),
+        ("fresh.yaml", "en", "neutral"),
+        ("fresh.yaml", "zh", "neutral"),
+        ("fresh.yaml", "zh_second", "neutral"),
+    ],
+)
+def test_no_neutral_sentence_is_called_loaded(place: tuple[str, ...]) -> None:
+    assert found(sentences(*place)) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "at_least"),
+    [
+        (("english.yaml", "loaded"), 0.75),
+        (("chinese.yaml", "loaded"), 0.65),
+        (("fresh.yaml", "en", "loaded"), 0.55),
+        (("fresh.yaml", "zh", "loaded"), 0.5),
+        (("fresh.yaml", "zh_second", "loaded"), 0.4),
+    ],
+)
+def test_most_loaded_sentences_are_found(place: tuple[str, ...], at_least: float) -> None:
+    texts = sentences(*place)
+    assert len(found(texts)) / len(texts) >= at_least
+
+
+def test_a_sentence_without_a_known_word_is_not_loaded() -> None:
+    model = load_tone_model()
+    for text in ("", "123", "Zxqv brrtl.", "乙丁戊己。", "\x00", "a" * 10_000, "\ud800"):
+        assert model.weight(text) == 0.0
+
+
+def test_the_weights_are_small_and_belong_to_their_record() -> None:
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    assert WEIGHTS.stat().st_size < 2_000_000
+    assert record["weights_sha256"] == sha256_data(sorted(load_tone_model().weights.items()))
+    assert record["vocabulary_sha256"] == sha256_text(VOCABULARY.read_text(encoding="utf-8")), "train again"
+
+
+def test_training_leaves_daos_out() -> None:
+    assert not set(TRAINED_ON) & set(HELD_OUT)
+    assert json.loads(RECORD.read_text(encoding="utf-8"))["held_out"] == list(HELD_OUT)
+
+
+def test_the_generators_are_deterministic() -> None:
+    from random import Random
+
+    assert chinese_sentences(50, 3) == chinese_sentences(50, 3)
+    lists = vocabulary()["en"]
+    made = [list(loaded_variants("The team is paid by the treasury.", "en", Random(5), lists)) for _ in range(2)]
+    assert made[0] == made[1]
+    assert len(made[0]) >= 8
+
+
+def test_held_out_daos_are_rarely_flagged(shared_data: Path) -> None:
+    model = load_tone_model()
+    for name in HELD_OUT[:2]:
+        texts = sentences_of(shared_data / "proposals" / f"{name}.jsonl", limit=400, seed=2)
+        assert share_flagged(model, texts) <= 0.02
