@@ -27,6 +27,7 @@ from proposal.findings import blocks
 from proposal.inputs import MAX_INPUT_BYTES
 from proposal.template import Template, load_template, template_names
 from proposal.verify import verify_bundle
+from rewards.cli import reward_app
 from serve.draft_folder import DraftFolder, load_draft
 from serve.settings import load_settings
 
@@ -70,6 +71,7 @@ template_app = typer.Typer(no_args_is_help=True, help="List and check proposal t
 app.add_typer(serve_app, name="serve")
 app.add_typer(template_app, name="template")
 app.add_typer(data_app, name="data")
+app.add_typer(reward_app, name="reward")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 

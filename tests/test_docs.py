@@ -38,7 +38,7 @@ def test_every_setting_is_documented() -> None:
 @pytest.mark.slow
 def test_every_command_is_documented() -> None:
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    for group in ((), ("serve",), ("template",), ("data",)):
+    for group in ((), ("serve",), ("template",), ("data",), ("reward",)):
         command = [sys.executable, "-m", "serve", *group, "--help"]
         text = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         for name in re.findall(r"^  ([a-z]+) ", text.split("Commands:")[1], re.MULTILINE):
