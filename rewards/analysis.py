@@ -214,7 +214,12 @@ def _count_statement(statement: Statement, ground: Ground, counts: Counts) -> No
     if not figures and (not statement.cites or _is_translated(statement, ground, counts)):
         return
     bad = any(figure.verdict in _BAD or figure.meaning == "wrong" for figure in figures)
-    if (statement.row or statement.again) and not bad and not any(not cite.id for cite in statement.cites):
+    stray = any(not cite.id for cite in statement.cites)
+    if statement.row and not bad and not stray:
+        _count_row_cites(statement, figures, counts)
+        return
+    unnamed = any(figure.meaning == "unnamed" for figure in figures)
+    if statement.again and not bad and not stray and not unnamed:
         return
     used = {} if statement.repeats or statement.listing else _used(statement, figures, ground, bad=bad)
     needed = _count_cites(statement, used, figures, counts)
@@ -234,6 +239,15 @@ def _count_statement(statement: Statement, ground: Ground, counts: Counts) -> No
             "repeats a sentence or figure" if statement.repeats else "lists evidence without saying anything about it"
         )
         counts.say("repeat" if statement.repeats else "listing", what, statement.sentence)
+
+
+def _count_row_cites(statement: Statement, figures: Sequence[Figure], counts: Counts) -> None:
+    """Count the citations of a right table row that none of its figures rests on; the others earn nothing there."""
+    carrying = {item for figure in figures for item in figure.ids}
+    for item in statement.cited:
+        if figures and item not in carrying:
+            counts.needless += 1
+            counts.say("needless", f"nothing in the row rests on {item}", statement.sentence)
 
 
 def _used(statement: Statement, figures: Sequence[Figure], ground: Ground, *, bad: bool) -> dict[str, int]:

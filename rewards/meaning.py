@@ -34,12 +34,16 @@ _FROM_TO = re.compile(r"(?<![a-z])from(?![a-z])|从|由")
 def meanings(figures: Sequence[Figure], statement: Statement) -> None:
     """Decide for each figure from evidence whether its sentence speaks about what it measures.
 
-    Figures of the brief may be told in the author's own words, so of them only an exchange of two is a fault.
+    Figures of the brief may be told in the author's own words; of its dates, words that are another's are a fault.
     """
     backed = [figure for figure in figures if figure.verdict in {"cited", "derived"} and figure.known]
     for figure in backed:
         figure.meaning = _named(figure, statement)
     told = [figure for figure in figures if figure.verdict in {"cited", "derived", "brief"} and figure.known]
+    for figure in told:
+        is_date = figure.verdict == "brief" and all(known.value.unit == "date" for known in figure.known)
+        if is_date and _named(figure, statement) == "wrong":
+            figure.meaning = "wrong"
     if len(told) > 1:
         _check_exchanged(told, statement)
         _check_direction(backed, statement)
@@ -49,12 +53,11 @@ def _named(figure: Figure, statement: Statement) -> Meaning:
     named = [known for known in figure.known if known.topic]
     if not named:
         return "unknown"
-    if not any(_speaks(known, statement) for known in named):
-        return "unnamed"
-    stated = {known for other in statement.figures for known in other.known}
-    if all(_is_about_rival(known, statement, stated) for known in named):
-        return "wrong"
-    return "right"
+    if any(known.rivals for known in named):
+        stated = {known for other in statement.figures for known in other.known}
+        if all(_is_about_rival(known, statement, stated) for known in named):
+            return "wrong"
+    return "right" if any(_speaks(known, statement) for known in named) else "unnamed"
 
 
 def _speaks(known: Known, statement: Statement) -> bool:
@@ -63,12 +66,14 @@ def _speaks(known: Known, statement: Statement) -> bool:
 
 def _is_about_rival(known: Known, statement: Statement, stated: set[Known]) -> bool:
     """Tell whether the sentence has only words of another value, which itself is not printed in it."""
+    said = statement.terms
+    own = known.label & said
     return any(
-        rival not in stated
-        and not theirs.isdisjoint(statement.terms)
-        and ours.isdisjoint(statement.terms)
-        and known.label.isdisjoint(statement.terms - rival.label)
-        and len(rival.label & statement.terms) > len(known.label & statement.terms)
+        len(rival.label & said) > len(own)
+        and own <= rival.label
+        and ours.isdisjoint(said)
+        and not theirs.isdisjoint(said)
+        and rival not in stated
         for rival, theirs, ours in known.rivals
     )
 

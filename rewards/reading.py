@@ -29,7 +29,7 @@ _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _ODD = re.compile(
     r"[^\x00-\x7f\u2014\u2018-\u201d\u2026\u3001\u3002\u3008-\u3011\u4e00-\u9fff\uff08\uff09\uff0c\uff1a\uff1b\uff1f\uff01]"
 )
-_CODE_MARK = re.compile(r"(?<!`)`(?!`)(?!0x[0-9a-fA-F]{40})([^`\n]{1,200})`(?!`)")
+_CODE_MARK = re.compile(r"(?<!`)`(?!`)([^`\n]{1,200})`(?!`)")
 _GROUPED_LETTER = re.compile(
     r"(?<![0-9A-Za-z.,])(?=[0-9OolI]{0,3}[0-9])[0-9OolI]{1,3}(?:,[0-9OolI]{3}){1,5}(?![0-9A-Za-z])"
 )

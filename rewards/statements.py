@@ -25,6 +25,8 @@ from rewards.wording import terms, tokens, words
 Verdict = Literal["cited", "brief", "derived", "uncited", "miscited", "invented"]
 """What a figure rests on; `miscited` is stated by other evidence than the sentence cites."""
 
+_ODD_HEX = re.compile(r"0x(?:[0-9a-fA-F]{20,39}|[0-9a-fA-F]{41,63}|[0-9a-fA-F]{65,80})(?![0-9a-zA-Z…])")
+"""Neither an address nor a transaction: nobody can look it up."""
 _TRUNCATED_HASH = re.compile(r"0x([0-9a-fA-F]{4,16})(?:…|\.{2,3})([0-9a-fA-F]{4,16})(?![0-9a-fA-F])")
 _VAGUE = re.compile(
     r"(?<![A-Za-z])(?:[Cc]onsiderable|[Ss]ignificant|[Ss]ubstantial|[Ss]izeable|[Ss]izable|[Ll]arge|[Hh]uge|[Gg]reat"
@@ -194,6 +196,8 @@ def _cites(document: Document, ground: Ground) -> Iterator[Cite]:
         if address.text.lower() not in ground.addresses:
             found.append(Cite(address.start, address.end, "", False))
     if "0x" in document.text:
+        for odd in _ODD_HEX.finditer(document.text):
+            found.append(Cite(odd.start(), odd.end(), "", False))
         for short in _TRUNCATED_HASH.finditer(document.text):
             found.append(
                 Cite(short.start(), short.end(), _completed(short[1].lower(), short[2].lower(), ground), False)
@@ -284,6 +288,8 @@ def _settled(part: Amount | DateMention, cited: set[str], statement: Statement, 
         return Figure(part, "cited", own, ids, stretched=_is_stretched(part, own, ground))
     if any(one.source == "P" for one in known):
         return Figure(part, "brief", tuple(one for one in known if one.source == "P"))
+    if isinstance(part, DateMention) and not known and _is_no_day(part):
+        return Figure(part, "invented")
     if isinstance(part, DateMention) and not known and _is_loose(part):
         return None
     if isinstance(part, Amount) and cited:
@@ -311,6 +317,11 @@ def _is_stretched(part: Amount | DateMention, known: Sequence[Known], ground: Gr
         return False
     exact = ground.stating(without_approximation(part))
     return not any(one in exact for one in known)
+
+
+def _is_no_day(part: DateMention) -> bool:
+    """Tell whether a date is written out in full and does not exist (30 February)."""
+    return part.precision == "day" and part.date is None and part.text[:4].isdigit()
 
 
 def _is_loose(part: DateMention) -> bool:

@@ -26,8 +26,10 @@ OF_SUBSTANCE = 0.8
 FREE_GAPS = 2
 """Marked gaps (`{{TBD:…}}`) that cost nothing: naming a missing fact is right, a text of gaps is not."""
 
-_LEFTOVER = re.compile(r"\{\{|\}\}|<\|[a-z_]{1,30}\|>|(?<![A-Za-z])(?:TODO|FIXME|XXX|lorem ipsum)(?![A-Za-z])")
-_LEFTOVER_SIGNS = ("{{", "}}", "<|", "TODO", "FIXME", "XXX", "lorem")
+_LEFTOVER = re.compile(
+    r"\{\{|\}\}|<\|[a-z_]{1,30}\|>|(?<![A-Za-z])(?:TODO|TBD|FIXME|XXX|lorem ipsum)(?![A-Za-z])|_{4,40}"
+)
+_LEFTOVER_SIGNS = ("{{", "}}", "<|", "TODO", "TBD", "FIXME", "XXX", "lorem", "____")
 _FINISHED = re.compile(r"[.!?。！？;；:：)\]）】”\"|`*_>]\s*\Z")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN_WORD = re.compile(r"[A-Za-z]{3,}")

@@ -17,7 +17,8 @@ from rewards import REWARDS, analyse
 from rewards.analysis import _analyse
 from rewards.rows import Task
 
-DRAFT_CHARACTERS = 4_600
+DRAFT_CHARACTERS, BATCH_CHARACTERS = 4_600, 7_400
+"""A draft, and a completion of about 2,000 tokens."""
 BATCH = 256
 
 
@@ -41,11 +42,11 @@ def score_all(text: str, task: Task) -> None:
         reward.score(analyse(text, task))
 
 
-def variants(text: str, count: int) -> list[str]:
-    """Return texts of a draft's length that differ, so that no cache knows them."""
-    base = (text + "\n\n" + text)[: DRAFT_CHARACTERS - 40].rsplit(".", 1)[0]
+def variants(text: str, count: int, characters: int) -> list[str]:
+    """Return texts of about that length that differ, so that no cache knows them."""
+    base = (text + "\n\n" + text * (characters // max(1, len(text))))[: characters - 20].rsplit(".", 1)[0]
     letters = "abcdefghijklmnopqrstuvwxyz"
-    return [f"{base}. See part {letters[n % 26]}{letters[n // 26 % 26]}{letters[n // 676 % 26]}." for n in range(count)]
+    return [f"{base}. Part {letters[n % 26]}{letters[n // 26 % 26]}{letters[n // 676 % 26]}." for n in range(count)]
 
 
 def milliseconds(run: Callable[[], None]) -> float:
@@ -57,13 +58,13 @@ def milliseconds(run: Callable[[], None]) -> float:
 
 def measure(drafts: Sequence[str], task: Task, *, step_seconds: float) -> list[Measured]:
     """Return all figures; `drafts` are honest whole drafts with slots already filled."""
-    texts = [variant for draft in drafts for variant in variants(draft, 40)]
+    texts = [variant for draft in drafts for variant in variants(draft, 40, DRAFT_CHARACTERS)]
     for text in texts[:5]:
         score_all(text, task)
     _analyse.cache_clear()
     cold = [milliseconds(lambda text=text: score_all(text, task)) for text in texts]  # type: ignore[misc]
     warm = [milliseconds(lambda text=text: score_all(text, task)) for text in texts[-60:]]  # type: ignore[misc]
-    batch = [text + " End." for text in variants(drafts[0] * 3, BATCH)]
+    batch = variants(drafts[0], BATCH, BATCH_CHARACTERS)
     whole = sum(milliseconds(lambda text=text: score_all(text, task)) for text in batch) / 1_000  # type: ignore[misc]
     hostile = max(_hostile(pattern, task) for pattern in ("1.", "[E1]", "{{E1.a}}. ", "*a_", "“", "四十万", "|a"))
     return [

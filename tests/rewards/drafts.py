@@ -143,3 +143,21 @@ def value(name: str, completion: str, **choices: Any) -> float:
 def columns(count: int, **choices: Any) -> dict[str, list[Any]]:
     """Return columns as a trainer passes them: lists of equal values."""
     return {name: [cell] * count for name, cell in row(**choices).items()}
+
+
+def server_draft(language: str = "en") -> str:
+    """Return the whole honest draft as the server prints it: tables, options, clauses and references added."""
+    from proposal.sections import Material, server_text
+    from proposal.slots import fill
+
+    given = task(language=language, required=tuple(EVIDENCE))
+    title, *parts = (WHOLE_ZH if language == "zh" else WHOLE_EN).split("\n## ")
+    written = {part.split("\n", 1)[0]: part.split("\n", 1)[1].strip() for part in parts}
+    material = Material(brief=given.brief, evidence=EVIDENCE, template=given.template, cited=tuple(EVIDENCE))
+    sections = [title.strip()]
+    for spec in given.template.sections_for(given.brief):
+        heading = spec.heading_in(given.brief.language)
+        pieces = [written.get(heading, ""), *(server_text(content, material) for content in spec.contents())]
+        sections.append(f"## {heading}\n\n" + "\n\n".join(piece for piece in pieces if piece))
+    slotted = "\n\n".join(sections)
+    return fill(slotted, evidence=EVIDENCE, brief=given.brief, language=given.brief.language).text

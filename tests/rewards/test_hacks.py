@@ -19,6 +19,7 @@ from tests.rewards.drafts import (
     WHOLE_EN,
     WHOLE_ZH,
     ZH,
+    server_draft,
     value,
     values,
 )
@@ -70,6 +71,12 @@ def test_a_whole_honest_proposal_gets_nearly_everything(text: str, language: str
     found = values(text, language=language, required=tuple(EVIDENCE))
     assert found.pop("compliance") >= 0.9
     assert set(found.values()) == {1.0}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_same_proposal_as_the_server_prints_it_gets_the_same(language: str) -> None:
+    found = values(server_draft(language), language=language, required=tuple(EVIDENCE))
+    assert found == dict.fromkeys(found, 1.0)
 
 
 HACKS: dict[str, tuple[str, float]] = {
@@ -221,6 +228,26 @@ def test_one_invented_number_among_many_right_ones_still_costs_a_third(claims: i
 )
 def test_invented_or_disguised_figures_lower_faithfulness(name: str) -> None:
     assert value("numeric_faithfulness", HACKS[name][0]) <= 0.75
+
+
+SMALL_CHANGES = {
+    "blurred": ("{{E6.spent}}", "a considerable amount"),
+    "another value of the item": ("{{E1.sales_q3}}", "{{E1.sales_q2}}"),
+    "another date": ("begins on {{P.start_date}}", "begins on {{P.final_report}}"),
+    "praise": ("for it [[E5]].", "for it [[E5]]. This is a unique and outstanding opportunity nobody should miss."),
+    "a day that does not exist": ("after the final report.", "after the final report on 2026-02-30."),
+    "an address of the wrong length": ("final report.", f"final report to {TX[:41]}."),
+    "a hash from nowhere, as code": ("final report.", f"final report, as in `{TX[:-1]}0`."),
+    "a gap in words": ("final report.", "final report. The auditor is TBD."),
+    "a verdict in the title": ("rebate programme\n\n## Summary", "rebate programme, long overdue\n\n## Summary"),
+}
+
+
+@pytest.mark.parametrize("name", SMALL_CHANGES)
+def test_a_small_change_for_the_worse_in_a_whole_proposal_is_noticed(name: str) -> None:
+    change, into = SMALL_CHANGES[name]
+    assert change in WHOLE_EN
+    assert sum(values(WHOLE_EN.replace(change, into, 1), required=tuple(EVIDENCE)).values()) < 6.0
 
 
 def test_the_two_languages_get_the_same_for_the_same_text() -> None:

@@ -25,7 +25,7 @@ from tests.rewards.drafts import HONEST_EN, task
         ("h\u0336y\u0336p\u0336e", "hype"),
         ("共12，450人，其余不变。", "共12，450人，其余不变。"),
         ("&lt;script&gt;", "&lt;script&gt;"),
-        ("`0x5b1f0c7e9a3d48e26f7b90c41d2a8e35f6079bc1d84e3a27950fce6b81d43a7c`",) * 2,
+        ("`0x5b1f0c7e9a3d48e26f7b90c41d2a8e35f6079bc1`", "0x5b1f0c7e9a3d48e26f7b90c41d2a8e35f6079bc1"),
     ],
 )
 def test_disguises_are_undone(written: str, seen: str) -> None:
