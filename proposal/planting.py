@@ -358,24 +358,22 @@ def unknown_key(context: CheckContext, choice: Random) -> Planted | None:
 
 def wrong_value(context: CheckContext, choice: Random) -> Planted | None:
     """Give a key a value that is not allowed."""
-    kinds = {field.key for field in context.template.front_matter.fields if field.kind == "enum"}
-    lines = [line for line in _front_matter(context) if line[2] in kinds]
-    if not lines:
-        return None
-    start, end, key = choice.choice(lines)
-    value = choice.choice(["Whatever", "Undecided", "Sort of done"])
-    return put(context, start, end, f"{key}: {value}\n", f"wrong value of {key}")
+    return _wrong_entry(context, choice, kind="enum", values=["Whatever", "Undecided", "Sort of done"])
 
 
 def wrong_date(context: CheckContext, choice: Random) -> Planted | None:
     """Write a date of the front matter in another form."""
-    kinds = {field.key for field in context.template.front_matter.fields if field.kind == "date"}
-    lines = [line for line in _front_matter(context) if line[2] in kinds]
+    return _wrong_entry(context, choice, kind="date", values=["12/31/2026", "May 4, 2026", "2026-5-4", "soon"])
+
+
+def _wrong_entry(context: CheckContext, choice: Random, *, kind: str, values: list[str]) -> Planted | None:
+    keys = {field.key for field in context.template.front_matter.fields if field.kind == kind}
+    lines = [line for line in _front_matter(context) if line[2] in keys]
     if not lines:
         return None
     start, end, key = choice.choice(lines)
-    value = choice.choice(["12/31/2026", "May 4, 2026", "2026-5-4", "soon"])
-    return put(context, start, end, f"{key}: {value}\n", f"wrong date of {key}")
+    what = "value" if kind == "enum" else kind
+    return put(context, start, end, f"{key}: {choice.choice(values)}\n", f"wrong {what} of {key}")
 
 
 def swap_keys(context: CheckContext, choice: Random) -> Planted | None:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from proposal.draft import Draft, SectionDraft
 from proposal.errors import AgentError, ConfigError, ConflictError
-from proposal.template import load_template
+from proposal.template import builtin_template
 from serve.events import Drafter, DraftEvent, DraftingStopped
 from serve.reviews import find_draft
 from serve.store import Lease, Store, Transaction
@@ -242,7 +242,7 @@ class Worker:
         try:
             with _ticking(recorder):
                 draft = self._drafter.draft(request, done=done, emit=recorder.emit)
-            profile = load_template(request.brief.template).review
+            profile = builtin_template(request.brief.template).review
             recorder.finish(
                 lambda tx: _finished(tx.add_version(lease.draft_id, draft, profile=profile), draft),
                 state="done",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,10 @@ from proposal.template import SectionSpec, Template, builtin_template
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Everything that stays the same while one draft is written."""
+    """Everything that stays the same while one draft is written.
+
+    `names` holds every Latin word of brief, evidence and template in small letters: what a sentence may name.
+    """
 
     request: DraftRequest
     template: Template
@@ -24,6 +28,7 @@ class Prepared:
     words: Vocabulary
     plan: Mapping[str, tuple[Fact, ...]]
     sections: tuple[SectionSpec, ...]
+    names: frozenset[str]
 
     @property
     def material(self) -> Material:
@@ -53,4 +58,5 @@ def prepare(request: DraftRequest, template: Template | None = None) -> Prepared
         words=vocabulary(evidence, brief),
         plan=plan_facts(sections, evidence=evidence, brief=brief),
         sections=sections,
+        names=frozenset(re.findall(r"[a-z]+", (request.model_dump_json() + template.model_dump_json()).lower())),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 
 from proposal.checks import run_checks
 from proposal.slots import MARK, SLOT, fill
@@ -74,14 +73,8 @@ def malformed(sentence: str) -> Iterator[str]:
 
 def invented_names(sentence: str, job: Prepared) -> list[str]:
     """Return capitalised words inside the sentence that stand nowhere in the brief, the evidence or the template."""
-    known = _words_of(job.request.model_dump_json()) | _words_of(job.template.model_dump_json())
     inside = _unmarked(sentence).partition(" ")[2]
-    return [name for name in re.findall(r"\b[A-Z][A-Za-z]+", inside) if name.lower() not in known]
-
-
-@lru_cache(maxsize=64)
-def _words_of(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[A-Za-z]+", text.lower()))
+    return [name for name in re.findall(r"\b[A-Z][A-Za-z]+", inside) if name.lower() not in job.names]
 
 
 def _unmarked(sentence: str) -> str:
