@@ -163,7 +163,7 @@ def test_the_whole_review_works_without_javascript(chromium: Browser, tmp_path: 
             page.locator(".decision button").click()
             if name == "Lin":
                 with page.expect_download() as download:
-                    page.locator("a[download]").click()
+                    page.get_by_role("link", name="Download the approved text").click()
                 assert Path(download.value.path()).read_text(encoding="utf-8") == a_draft().text
             page.locator("header form button").click()
             assert page.url.endswith("/sign-in")
