@@ -54,7 +54,7 @@ def build_tiny_model(folder: Path, texts: Sequence[str], *, seed: int = 7, posit
 
 
 def _tokenizer(texts: Sequence[str]) -> Any:
-    from tokenizers import (  # type: ignore[import-not-found]
+    from tokenizers import (
         Tokenizer,
         decoders,
         models,
