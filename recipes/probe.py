@@ -28,7 +28,7 @@ def main() -> None:
     """Answer one request from standard input."""
     request = json.load(sys.stdin)
     answer: dict[str, Any] = {"release": importlib.metadata.version("ms-swift")}
-    if request["reward_funcs"]:
+    if request["reward_funcs"] or request["plugins"]:
         answer["rewards"] = reward_names(request["plugins"])
     if request["model"]:
         try:
@@ -59,23 +59,35 @@ def read_rows_as_swift(request: dict[str, Any]) -> dict[str, Any]:
 
     options = {"model_type": request["model_type"]} if request["model_type"] else {}
     _, processor = get_model_processor(request["model"], load_model=False, **options)
-    template = get_template(processor, template_type=request["template"] or None)
-    tokenizer = template.tokenizer
+    method = request["method"]
+    template = get_template(processor, template_type=request["template"] or None, use_chat_template=method != "cpt")
     rows = _longest_rows(request["datasets"])
-    prompt_only = request["method"] == "grpo"
-    lengths = []
-    for file, number, row in rows:
-        template.set_mode("transformers" if prompt_only else "train")
-        encoded = template.encode({"messages": _turns(row, prompt_only)})
-        learnt = sum(label != -100 for label in encoded.get("labels") or [])
-        lengths.append([len(encoded["input_ids"]), learnt, file, number])
-    lengths.sort(reverse=True)
+    template.set_mode("transformers" if method == "grpo" else "train")
+    lengths = [[*_length(row, template, method), file, number] for file, number, row in rows]
+    lengths.sort(key=lambda found: -found[0])
     return {
         "lengths": lengths,
-        "parity": _parity(rows[:PARITY_ROWS], template, tokenizer),
+        "parity": [] if method == "cpt" else _parity(rows[:PARITY_ROWS], template, processor),
         "template": template.template_meta.template_type,
         "positions": getattr(processor.model_info, "max_model_len", None),
     }
+
+
+def _length(row: dict[str, Any], template: Any, method: str) -> list[Any]:
+    """Return the tokens of a row, the longer of its two answers, and how many of them are learnt."""
+    texts = [_turns(row, method == "grpo")]
+    if method in {"dpo", "rm"} and isinstance(row.get("rejected_response"), str):
+        texts.append([*_turns(row, True), {"role": "assistant", "content": row["rejected_response"]}])
+    found = []
+    for turns in texts:
+        encoded = template.encode({"messages": turns, **_media(row)})
+        learnt = sum(label != -100 for label in encoded.get("labels") or [])
+        found.append((len(encoded["input_ids"]), learnt))
+    return [max(tokens for tokens, _ in found), min(learnt for _, learnt in found)]
+
+
+def _media(row: dict[str, Any]) -> dict[str, Any]:
+    return {"images": list(row["images"])} if row.get("images") else {}
 
 
 def _longest_rows(files: list[str]) -> list[tuple[str, int, dict[str, Any]]]:
@@ -84,7 +96,7 @@ def _longest_rows(files: list[str]) -> list[tuple[str, int, dict[str, Any]]]:
         text = Path(file).read_text(encoding="utf-8")
         data = json.loads(text) if text.lstrip().startswith("[") else map(json.loads, filter(None, text.split("\n")))
         rows += [(file, number, row) for number, row in enumerate(data, 1) if "messages" in row]
-    rows.sort(key=lambda item: -len(json.dumps(item[2]["messages"])))
+    rows.sort(key=lambda item: -len(json.dumps([item[2]["messages"], item[2].get("rejected_response")])))
     return rows[:MAX_ROWS]
 
 
@@ -93,11 +105,13 @@ def _turns(row: dict[str, Any], prompt_only: bool) -> list[dict[str, Any]]:
     return turns[:-1] if prompt_only and turns[-1]["role"] == "assistant" else turns
 
 
-def _parity(rows: list[tuple[str, int, dict[str, Any]]], template: Any, tokenizer: Any) -> list[dict[str, Any]]:
+def _parity(rows: list[tuple[str, int, dict[str, Any]]], template: Any, processor: Any) -> list[dict[str, Any]]:
     """Return the rows whose prompt has other tokens in training than under the model's own chat
-    template.
+    template. An image is one token in the chat template and as many as it needs in training.
     """
-    if not getattr(tokenizer, "chat_template", None):
+    tokenizer = template.tokenizer
+    renderer = processor if getattr(processor, "chat_template", None) else tokenizer
+    if not getattr(renderer, "chat_template", None):
         return [
             {
                 "file": "",
@@ -106,16 +120,32 @@ def _parity(rows: list[tuple[str, int, dict[str, Any]]], template: Any, tokenize
             }
         ]
     differences = []
+    template.set_mode("transformers")
     for file, number, row in rows:
-        turns = _turns(row, True)
-        template.set_mode("transformers")
-        ours = list(template.encode({"messages": turns})["input_ids"])
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        turns, media = _turns(row, True), _media(row)
+        ours = list(template.encode({"messages": turns, **media})["input_ids"])
+        turns = [{**turn, "content": _parts(turn["content"])} for turn in turns] if media else turns
+        text = renderer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         theirs = tokenizer(text, add_special_tokens=False)["input_ids"]
+        if media:
+            ours = _images_as_one(ours, getattr(template, "image_token_id", None))
         if ours != theirs:
             why = _difference(ours, theirs, tokenizer)
             differences.append({"file": file, "row": number, "why": why})
     return differences
+
+
+def _parts(text: str) -> list[dict[str, str]]:
+    """Write a turn as servers receive it: an image stands as a part of its own."""
+    parts: list[dict[str, str]] = []
+    for index, words in enumerate(text.split("<image>")):
+        parts += [{"type": "image"}] if index else []
+        parts += [{"type": "text", "text": words}] if words else []
+    return parts
+
+
+def _images_as_one(ids: list[int], image: int | None) -> list[int]:
+    return [token for index, token in enumerate(ids) if token != image or index == 0 or ids[index - 1] != image]
 
 
 def _difference(ours: list[int], theirs: list[int], tokenizer: Any) -> str:

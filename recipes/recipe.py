@@ -31,13 +31,22 @@ class Method:
 
     name: str
     command: Command
-    rlhf_type: str = ""
+    rlhf_types: tuple[str, ...] = ()
+
+    @property
+    def rlhf_type(self) -> str:
+        """The `rlhf_type` that a method is named by; others in `rlhf_types` read the same rows."""
+        return self.rlhf_types[0] if self.rlhf_types else ""
 
 
+CPT = Method("cpt", "pt")
 SFT = Method("sft", "sft")
-DPO = Method("dpo", "rlhf", "dpo")
-GRPO = Method("grpo", "rlhf", "grpo")
-METHODS: Mapping[str, Method] = {method.name: method for method in (SFT, DPO, GRPO)}
+SFT_MULTIMODAL = Method("sft_multimodal", "sft")
+DPO = Method("dpo", "rlhf", ("dpo", "orpo", "simpo", "cpo"))
+KTO = Method("kto", "rlhf", ("kto",))
+GRPO = Method("grpo", "rlhf", ("grpo",))
+RM = Method("rm", "rlhf", ("rm",))
+METHODS: Mapping[str, Method] = {method.name: method for method in (CPT, SFT, SFT_MULTIMODAL, DPO, KTO, GRPO, RM)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,12 @@ class Recipe:
             return f"{ON_COMMAND_LINE}, {key}"
         line = self.lines.get(key)
         return f"{self.path}:{line}, {key}" if line else f"{self.path}, {key}"
+
+    @property
+    def rlhf_type(self) -> str:
+        """The kind of preference training that the recipe names, or that its method stands for."""
+        named = str(self.values.get("rlhf_type"))
+        return named if named in self.method.rlhf_types else self.method.rlhf_type
 
     def listed(self, key: str) -> list[str]:
         """Return a value as a list of texts; a key that is absent has an empty one."""

@@ -1,6 +1,13 @@
 """Teach a model to write sections with slots (supervised fine-tuning), by ms-swift.
 
     python recipes/sft.py recipes/configs/sft.yaml [key=value …] [--dry-run] [--resume last]
+    swift sft recipes/configs/sft.yaml                 # the same run without our checks and record
+
+The answer of each row is learnt; figures stand in it as slots.
+
+Tested  tiny model and SmolLM2-135M on 2 CPU cores (smoke_sft.yaml, sft.yaml); never on a GPU
+Memory  3 GB for SmolLM2-135M; larger ones not measured
+Expect  sft: losses of 1.3 to 4 by row at the start
 
 All problems are listed before anything is loaded; docs/training.md says what is checked.
 """

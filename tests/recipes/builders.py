@@ -21,8 +21,10 @@ ANSWER = {"role": "assistant", "content": "Sales were {{E1.sales}} [[E1]]."}
 def a_row(method: str = "sft", **changed: Any) -> dict[str, Any]:
     """Build a valid row of a method; a value of None takes the field away."""
     row: dict[str, Any] = {"messages": [SYSTEM, USER, ANSWER]}
-    if method == "dpo":
+    if method in {"dpo", "rm"}:
         row["rejected_response"] = "Sales were large."
+    if method == "kto":
+        row["label"] = True
     if method == "grpo":
         row = {
             "messages": [SYSTEM, USER],
@@ -34,6 +36,13 @@ def a_row(method: str = "sft", **changed: Any) -> dict[str, Any]:
         }
     row.update(changed)
     return {name: value for name, value in row.items() if value is not None}
+
+
+def some_rows(method: str) -> list[dict[str, Any]]:
+    """Build as many rows as a method needs to be valid: KTO wants both labels."""
+    refused = {"role": "assistant", "content": "Sales were large."}
+    more = [a_row(method, messages=[SYSTEM, USER, refused], label=False)] if method == "kto" else []
+    return [a_row(method), *more]
 
 
 EVIDENCE = {
@@ -56,7 +65,7 @@ def write_rows(path: Path, *rows: Any) -> Path:
 
 def a_recipe(folder: Path, method: str = "sft", *, rows: Any = None, **changed: Any) -> Path:
     """Write a valid recipe with data and model beside it; a value of None takes the key away."""
-    data = write_rows(folder / f"{method}.jsonl", *(rows or [a_row(method)]))
+    data = write_rows(folder / f"{method}.jsonl", *(rows or some_rows(method)))
     model = folder / "model"
     model.mkdir(exist_ok=True)
     (model / "config.json").write_text("{}", encoding="utf-8")
@@ -72,6 +81,8 @@ def a_recipe(folder: Path, method: str = "sft", *, rows: Any = None, **changed: 
         "output_dir": str(folder / "run"),
         "add_version": False,
     }
+    if method == "kto":
+        values["per_device_train_batch_size"] = 2
     rlhf_type = METHODS[method].rlhf_type
     if rlhf_type:
         values["rlhf_type"] = rlhf_type
@@ -87,6 +98,17 @@ def a_recipe(folder: Path, method: str = "sft", *, rows: Any = None, **changed: 
     kept = {key: value for key, value in values.items() if value is not None}
     path.write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
     return path
+
+
+def a_checkpoint(run: Path, step: int = 1, *, rank: int = 8, **left_out: bool) -> Path:
+    """Write what the trainer leaves of a LoRA checkpoint, without weights."""
+    folder = run / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text(json.dumps({"r": rank}), encoding="utf-8")
+    if not left_out.get("without_optimizer"):
+        (folder / "optimizer.pt").write_bytes(b"")
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}), encoding="utf-8")
+    return folder
 
 
 def loaded(path: Path, method: str = "sft", *overrides: str) -> Recipe:

@@ -10,13 +10,12 @@ import pytest
 
 from data_prep.build import build
 from recipes.launch import describe
-from recipes.preflight import FIRST, batch_divides, check, rewards_have_columns, rewards_have_weights
+from recipes.preflight import OF_THE_RECIPE, check
 from recipes.recipe import METHODS, Recipe, load_recipe
 from tests.recipes.builders import ROOT
 
 CONFIGS = sorted((ROOT / "recipes" / "configs").glob("*.yaml"))
 PARTS = ("Needs ", "Tested ", "Expect ", "If OOM ")
-CHECKS = (*FIRST, rewards_have_columns, rewards_have_weights, batch_divides)
 
 
 def method_of(path: Path) -> str:
@@ -48,7 +47,7 @@ def test_there_is_a_smoke_tier_and_a_real_one_of_each_kind() -> None:
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_configuration_has_no_problem_once_its_inputs_are_there(path: Path, cut: Path, tmp_path: Path) -> None:
-    assert check(prepared(path, cut, tmp_path), CHECKS) == []
+    assert check(prepared(path, cut, tmp_path), OF_THE_RECIPE) == []
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -8,27 +8,20 @@ from typing import Any
 
 import pytest
 
-from recipes.preflight import (
-    FIRST,
-    batch_divides,
-    check,
-    rewards_have_columns,
-    rewards_have_weights,
-    world_size,
-)
+from recipes.preflight import OF_THE_RECIPE, check
+from recipes.preflight.sizes import world_size
+from recipes.recipe import METHODS
 from recipes.records import start_run
-from tests.recipes.builders import ANSWER, SYSTEM, USER, a_recipe, a_row, loaded, spoilt, write_rows
-
-GRPO = (*FIRST, rewards_have_columns, rewards_have_weights, batch_divides)
+from tests.recipes.builders import ANSWER, SYSTEM, USER, a_checkpoint, a_recipe, a_row, loaded, spoilt, write_rows
 
 
-@pytest.mark.parametrize("method", ["sft", "dpo", "grpo"])
+@pytest.mark.parametrize("method", list(METHODS))
 def test_a_good_recipe_has_no_problem(tmp_path: Path, method: str) -> None:
     recipe = spoilt(tmp_path, method)
-    assert check(recipe, GRPO if method == "grpo" else FIRST) == []
+    assert check(recipe, OF_THE_RECIPE) == []
 
 
-def the_problem(recipe: Any, checks: Any = FIRST) -> str:
+def the_problem(recipe: Any, checks: Any = OF_THE_RECIPE) -> str:
     problems = check(recipe, checks)
     assert len(problems) == 1, "\n".join(map(str, problems))
     return str(problems[0])
@@ -69,7 +62,7 @@ def test_a_key_of_the_command_line_is_named_as_such(tmp_path: Path) -> None:
 
 def test_the_wrong_launcher_for_a_method_is_named(tmp_path: Path) -> None:
     problem = the_problem(spoilt(tmp_path, "dpo", rlhf_type="kto"))
-    assert "runs rlhf_type dpo, the recipe says 'kto'" in problem
+    assert "runs rlhf_type dpo or orpo or simpo or cpo, the recipe says 'kto'" in problem
 
 
 def test_the_place_of_a_problem_is_its_line(tmp_path: Path) -> None:
@@ -106,11 +99,11 @@ def test_a_missing_file_is_named_with_its_key(tmp_path: Path, key: str, value: A
 
 @pytest.mark.parametrize("name", ["zero2", "zero3_offload"])
 def test_the_names_of_ms_swifts_own_zero_files_are_no_paths(tmp_path: Path, name: str) -> None:
-    assert check(spoilt(tmp_path, deepspeed=name), FIRST) == []
+    assert check(spoilt(tmp_path, deepspeed=name, ENV={"NPROC_PER_NODE": 1}), OF_THE_RECIPE) == []
 
 
 def test_a_hub_model_is_not_looked_for_on_the_disk(tmp_path: Path) -> None:
-    assert check(spoilt(tmp_path, model="Qwen/Qwen3-4B-Instruct-2507"), FIRST) == []
+    assert check(spoilt(tmp_path, model="Qwen/Qwen3-4B-Instruct-2507"), OF_THE_RECIPE) == []
 
 
 @pytest.mark.parametrize(
@@ -142,14 +135,14 @@ def test_a_row_that_cannot_be_trained_on_is_named(tmp_path: Path, method: str, r
 
 def test_many_bad_rows_are_counted_and_not_all_listed(tmp_path: Path) -> None:
     rows = [a_row()] + [{"messages": [USER]}] * 30
-    problems = check(spoilt(tmp_path, rows=rows), FIRST)
+    problems = check(spoilt(tmp_path, rows=rows), OF_THE_RECIPE)
     assert len(problems) == 9
     assert "22 more row problems" in str(problems[-1])
 
 
 def test_all_problems_come_at_once(tmp_path: Path) -> None:
     recipe = spoilt(tmp_path, rows=[{"messages": [USER]}], lora_rnk=8, model="no/such/model", strict=None)
-    assert len(check(recipe, FIRST)) == 4
+    assert len(check(recipe, OF_THE_RECIPE)) == 4
 
 
 @pytest.mark.parametrize(
@@ -165,7 +158,7 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
 def test_a_reward_column_that_would_fail_in_the_first_step_is_named(
     tmp_path: Path, changed: dict[str, Any], says: str
 ) -> None:
-    problem = the_problem(spoilt(tmp_path, "grpo", rows=[a_row("grpo", **changed)]), GRPO)
+    problem = the_problem(spoilt(tmp_path, "grpo", rows=[a_row("grpo", **changed)]))
     assert says in problem
     assert "row 1" in problem
 
@@ -186,12 +179,12 @@ def test_a_reward_column_that_would_fail_in_the_first_step_is_named(
     ],
 )
 def test_sizes_that_do_not_agree_are_named(tmp_path: Path, changed: dict[str, Any], says: str) -> None:
-    assert says in the_problem(spoilt(tmp_path, "grpo", **changed), GRPO)
+    assert says in the_problem(spoilt(tmp_path, "grpo", **changed))
 
 
 def test_accumulated_steps_fill_a_group(tmp_path: Path) -> None:
     sizes = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 4}
-    assert check(spoilt(tmp_path, "grpo", **sizes), GRPO) == []
+    assert check(spoilt(tmp_path, "grpo", **sizes), OF_THE_RECIPE) == []
 
 
 def test_the_environment_decides_how_many_processes_train(tmp_path: Path) -> None:
@@ -226,14 +219,14 @@ def test_a_run_folder_in_use_is_named_unless_the_run_goes_on(tmp_path: Path) -> 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "args.json").write_text("{}", encoding="utf-8")
     assert "already holds a run" in the_problem(loaded(path))
-    resumed = loaded(path).with_override("resume_from_checkpoint", "run/checkpoint-1")
-    assert check(resumed, FIRST) == []
+    resumed = loaded(path).with_override("resume_from_checkpoint", str(a_checkpoint(tmp_path / "run")))
+    assert check(resumed, OF_THE_RECIPE) == []
 
 
 def test_a_run_does_not_go_on_with_other_rows(tmp_path: Path) -> None:
     path = a_recipe(tmp_path)
     start_run(loaded(path), ["swift"], versions={}, now=dt.datetime(2026, 11, 22, tzinfo=dt.UTC))
-    resumed = loaded(path).with_override("resume_from_checkpoint", str(tmp_path / "run" / "checkpoint-1"))
-    assert check(resumed, FIRST) == []
+    resumed = loaded(path).with_override("resume_from_checkpoint", str(a_checkpoint(tmp_path / "run")))
+    assert check(resumed, OF_THE_RECIPE) == []
     write_rows(tmp_path / "sft.jsonl", a_row(), a_row())
     assert "the run began with other rows" in the_problem(resumed)

