@@ -130,13 +130,14 @@ test: .venv/.ready-dev .venv-model/.ready-train model test-programs ## Everythin
 	tier "ms-swift, inside the model environment" $(MODEL)/python -m pytest -v --timeout 900 -m swift $(SWIFT); \
 	exit $$status
 
-# DeepSpeed compiles its operators itself, so it needs a compiler and Python's headers.
+# DeepSpeed compiles its operators itself, so it needs a compiler and Python's headers. Charts in Chinese need a font.
 .PHONY: test-programs
-test-programs: .venv-model/bin/python
+test-programs: .venv-model/bin/python .venv/.ready-dev
 	@missing=(); \
 	command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium); \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql); \
 	command -v g++ >/dev/null || missing+=(g++); \
+	PYTHONPATH=. $(BIN)/python -m data_prep.chart_fonts >/dev/null 2>&1 || missing+=(fonts-wqy-microhei); \
 	$(MODEL)/python -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || missing+=(python3-dev); \
 	$(call install_missing,make test,$(if $(filter-out 0,$(shell id -u)),sudo -n))
 

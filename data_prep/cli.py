@@ -1,4 +1,4 @@
-"""The commands of `dao-agent data`: validate, convert, build.
+"""The commands of `dao-agent data`: validate, convert, build, charts.
 
 Results go to stdout, faults too, because they are the result; exit code 2 where a file has faults.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -20,6 +20,7 @@ from data_prep.faults import Fault
 from data_prep.formats import FORMATS, Format, Validation, check_row, validate
 from data_prep.reading import RawRow, read_rows
 from proposal.errors import InputError, nearest
+from proposal.values import Language
 
 MAX_LISTED = 20
 """Faults that are listed of one file, unless all are asked for."""
@@ -158,10 +159,43 @@ def build_command(
     typer.echo(f"{folder}: {counts} rows; {sum(manifest['dropped'].values())} dropped (dropped.jsonl)")
 
 
-def chosen(word: str, choices: tuple[str, ...], option: str) -> str:
+@data_app.command("charts")
+def charts_command(
+    out: Annotated[Path, typer.Option(help="Folder that gets the rows and the pictures.")],
+    count: Annotated[int, typer.Option(min=0, help="How many made-up charts to draw.")] = 100,
+    given: Annotated[Path | None, typer.Option("--from", help="Draw these series instead: a .jsonl of charts.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="A charts.jsonl of real figures: rows for evaluation.")] = None,
+    seed: Annotated[int, typer.Option(help="What looks and made-up series follow from.")] = 7,
+    languages: Annotated[str, typer.Option("--lang", help="Languages of the words, in turn.")] = "en,zh",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Draw charts with known truth, and write rows that teach a vision model to read them.
+
+    dao-agent data charts --out charts --count 500 --seed 7
+    """
+    from data_prep.chart_folder import write_charts, write_figures
+    from data_prep.series import made_up, read_chart_data
+
+    spoken = [cast(Language, chosen(word.strip(), ("en", "zh"), "--lang", "language")) for word in languages.split(",")]
+    charts = read_chart_data(given) if given else (made_up(number, seed) for number in range(count))
+    counts = write_charts(charts, out, languages=spoken, seed=seed, progress=_every(50, "charts drawn"))
+    if figures:
+        counts = {**counts, **{f"figures:{name}": number for name, number in write_figures(figures, out).items()}}
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "counts": counts}))
+        return
+    typer.echo(f"{out}: " + ", ".join(f"{number} {name}" for name, number in sorted(counts.items())))
+
+
+def _every(step: int, words: str) -> Callable[[int], None]:
+    """Return what tells progress on stderr at every so many."""
+    return lambda number: typer.echo(f"{number} {words}", err=True) if number % step == 0 else None
+
+
+def chosen(word: str, choices: tuple[str, ...], option: str, kind: str = "format") -> str:
     """Return a word that has to be one of the choices."""
     if word not in choices:
         near = nearest(word, choices)
-        raise InputError(f"'{word}' is not a format", where=option, expected=", ".join(choices),
+        raise InputError(f"'{word}' is not a {kind}", where=option, expected=", ".join(choices),
                          fix=f"did you mean '{near}'?" if near else None)  # fmt: skip
     return word

@@ -41,8 +41,11 @@ RESERVED_COLUMNS = RESERVED | {
 for it. A test compares them with the pinned release.
 """
 
-Method = Literal["sft", "dpo", "kto", "grpo"]
-METHODS: tuple[Method, ...] = ("sft", "dpo", "kto", "grpo")
+Method = Literal["cpt", "sft", "sft_multimodal", "dpo", "kto", "grpo", "rm"]
+METHODS: tuple[Method, ...] = ("cpt", "sft", "sft_multimodal", "dpo", "kto", "grpo", "rm")
+"""What rows are for, and the name of their file in a cut: continued pre-training (`swift pt`), supervised fine-tuning
+of text and of pictures, preference pairs, judged texts, prompts for reinforcement learning, pairs for a reward model.
+"""
 
 DropReason = Literal[
     "no-reference",
@@ -64,6 +67,17 @@ DropReason = Literal[
     "no-prose",
     "not-invertible",
     "round-trip",
+    "not-drawable",
+    "not-decidable",
+    "no-picture",
+    "not-better",
+    "no-outcome",
+    "quorum-missed",
+    "signals-disagree",
+    "close-vote",
+    "leaks-outcome",
+    "not-writable",
+    "other-matter",
 ]
 """Why something that was read did not become a row."""
 
@@ -131,14 +145,30 @@ class Message(_Closed):
 class Row(_Closed):
     """What rows of all methods have: the turns, explicitly, and where the row comes from."""
 
-    messages: tuple[Message, ...] = Field(min_length=2)
+    messages: tuple[Message, ...] = Field(min_length=1)
     dao_source: str
     dao_section: str
     dao_template: str
 
 
+class CptRow(Row):
+    """Continued pre-training: one assistant turn that holds the text, all of which is learnt."""
+
+    messages: tuple[Message] = Field()
+
+
 class SftRow(Row):
     """Supervised fine-tuning: the last turn is the assistant's and is learnt."""
+
+
+class ChartRow(Row):
+    """Supervised fine-tuning on one picture: `<image>` in the user's turn stands for it.
+
+    `images` are paths below `ROOT_IMAGE_DIR`; `dao_chart_json` is the truth of the chart.
+    """
+
+    images: tuple[str, ...] = Field(min_length=1)
+    dao_chart_json: str
 
 
 class DpoRow(Row):
@@ -151,10 +181,29 @@ class DpoRow(Row):
     dao_pair: str
 
 
+class FigureRow(Row):
+    """A real figure to be described in evaluation, never trained on: `dao_around_json` is the text that stood by it."""
+
+    images: tuple[str, ...] = Field(min_length=1)
+    dao_around_json: str
+
+
+class RmRow(Row):
+    """A pair for a reward model: two conversations, of which the first is preferred by `margin`, in (0, 1].
+
+    The two may have different prompts: a matched pair compares two proposals of one DAO.
+    """
+
+    rejected_messages: tuple[Message, ...] = Field(min_length=2)
+    margin: float = Field(gt=0, le=1)
+    dao_pair: str
+
+
 class KtoRow(Row):
-    """One judged text: `label` tells whether the committee wanted it."""
+    """One judged text: `label` tells whether it was wanted, by the committee or in a vote (`dao_judged`)."""
 
     label: bool
+    dao_judged: Literal["review", "vote"] = "review"
 
 
 class GrpoRow(Row):
@@ -171,7 +220,15 @@ class GrpoRow(Row):
     dao_reference: str = ""
 
 
-ROW_OF: Mapping[Method, type[Row]] = {"sft": SftRow, "dpo": DpoRow, "kto": KtoRow, "grpo": GrpoRow}
+ROW_OF: Mapping[Method, type[Row]] = {
+    "cpt": CptRow,
+    "sft": SftRow,
+    "sft_multimodal": ChartRow,
+    "dpo": DpoRow,
+    "kto": KtoRow,
+    "grpo": GrpoRow,
+    "rm": RmRow,
+}
 
 
 def index(evidence: tuple[Evidence, ...]) -> dict[str, Evidence]:

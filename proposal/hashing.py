@@ -18,6 +18,11 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()
 
 
+def sha256_bytes(data: bytes) -> str:
+    """Return the SHA-256 of bytes in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def canonical_json(data: Any) -> str:
     """Serialise JSON-compatible data or a pydantic model to its one canonical form."""
     if isinstance(data, BaseModel):
