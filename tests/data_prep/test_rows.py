@@ -118,7 +118,7 @@ def test_a_reference_that_must_not_be_taught_is_left_out_of_a_grpo_row() -> None
 
 def test_no_column_of_ours_has_a_reserved_name() -> None:
     ours = {name for row in ROW_OF.values() for name in row.model_fields if name.startswith("dao_")}
-    standard = {"messages", "rejected_response", "label"}
+    standard = {"messages", "rejected_response", "rejected_messages", "label", "images", "margin"}
     assert not ours & RESERVED_COLUMNS
     assert {name for row in ROW_OF.values() for name in row.model_fields} - ours == standard
 
