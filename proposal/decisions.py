@@ -3,9 +3,9 @@
 A decision is bound to what it was taken on: the hash of the text, of the evidence, and of the
 context (review profile, brief, sections, manifest). Whoever edits one of them afterwards leaves an
 approval of something else, which counts for nothing. Each row also carries the hash of the row
-before it, so a row cannot be changed, removed or moved without its followers showing it. The chain
-is not a signature: somebody who rewrites every row is found only by comparing the last hash with
-one that was published elsewhere.
+before it, so a row cannot be changed, removed or moved without its followers showing it. Whoever
+rewrites every row is found by the signatures of the reviewers' wallets (`proposal.signatures`), or,
+where decisions are unsigned, only by comparing the last hash with one that was published elsewhere.
 
 The rule of the quorum, in words:
 
@@ -16,21 +16,31 @@ The rule of the quorum, in words:
    is `reject`, no more people decided than the profile has seats, and `profile.min_hours` have
    passed since the version was opened. A standing `request_changes` is not an approval, but it does
    not stop the others.
+5. Where the profile requires signatures, an approval without one does not count; a rejection does.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from proposal.draft import Draft
 from proposal.evidence import evidence_hash
-from proposal.hashing import sha256_data, sha256_text
+from proposal.hashing import leave_out, sha256_data, sha256_text
+from proposal.people import person_key
+from proposal.signatures import Signature, fault_of
 from proposal.template import ReviewProfile
 
 Verdict = Literal["approve", "request_changes", "reject"]
@@ -85,12 +95,18 @@ class Ballot(BaseModel):
     verdict: Verdict
     reason: str = Field(default="", max_length=4_000)
     decided_at: UtcTime
+    signature: Signature | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a missing signature: rows older than signatures keep their hashes."""
+        return leave_out(write(self), signature=None)
 
     @model_validator(mode="after")
     def _refusal_has_a_reason(self) -> Ballot:
         if self.verdict != "approve" and not self.reason.strip():
             raise ValueError(f"'{self.verdict}' needs a reason, so that the author knows what to change")
-        if not _person(self.reviewer):
+        if not person_key(self.reviewer):
             raise ValueError("the reviewer has no name")
         return self
 
@@ -103,13 +119,14 @@ class Decision(Ballot):
 
 
 class QuorumState(BaseModel):
-    """Where a review stands: `reasons` says in words what is still missing, empty when
-    `reached`.
+    """Where a review stands: `signed` of the `approvals` carry a signature; `reasons` says in words
+    what is still missing, empty when `reached`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     approvals: int
+    signed: int
     needed: int
     standing: tuple[Decision, ...]
     reached: bool
@@ -190,6 +207,35 @@ def append_decision(ballot: Ballot, *, previous: Decision | None) -> Decision:
     return Decision(**fields, previous_hash=before, hash=chain_hash(ballot, before))
 
 
+def signature_faults(decisions: Sequence[Decision]) -> list[ChainProblem]:
+    """Return every signature that does not hold, or that was used for more than one decision.
+
+    A draft's decisions come from one desk on one chain, and a nonce is used once: the same signature again, or one of
+    another desk, is a replay.
+    """
+    problems: list[ChainProblem] = []
+    used: dict[int, int] = {}
+    owners: dict[str, str] = {}
+    first: Signature | None = None
+    for row, decision in enumerate(decisions):
+        signature = decision.signature
+        if signature is None:
+            continue
+        first = first or signature
+        fault = fault_of(decision, signature, decided_at=decision.decided_at)
+        if fault:
+            problems.append(ChainProblem(row, *fault))
+        owner = owners.setdefault(signature.account, decision.reviewer)
+        if person_key(owner) != person_key(decision.reviewer):
+            message = f"{signature.account} signed as {owner} before, so it cannot be {decision.reviewer}'s"
+            problems.append(ChainProblem(row, "signature-member", message))
+        if used.setdefault(signature.nonce, row) != row:
+            problems.append(ChainProblem(row, "signature-replayed", f"its nonce {signature.nonce} was used before"))
+        if (signature.instance, signature.chain_id) != (first.instance, first.chain_id):
+            problems.append(ChainProblem(row, "signature-domain", "it was made for another desk or another chain"))
+    return problems
+
+
 def check_chain(decisions: Sequence[Decision]) -> list[ChainProblem]:
     """Return every row whose hash, predecessor, draft or version does not fit; an empty list is
     a whole chain.
@@ -246,14 +292,18 @@ def quorum(
     """Tell whether the decisions approve the subject at the time `at`, by the rule in the
     module's docstring.
     """
-    excluded = {_person(name) for name in authors} if profile.authors_excluded else set()
+    excluded = {person_key(name) for name in authors} if profile.authors_excluded else set()
     latest: dict[str, Decision] = {}
     for decision in decisions:
-        if _is_on(decision, subject) and _person(decision.reviewer) not in excluded:
-            latest[_person(decision.reviewer)] = decision
+        if _is_on(decision, subject) and person_key(decision.reviewer) not in excluded:
+            latest[person_key(decision.reviewer)] = decision
     standing = tuple(latest.values())
-    approvals = sum(decision.verdict == "approve" for decision in standing)
+    given = [one for one in standing if one.verdict == "approve"]
+    signed = sum(one.signature is not None for one in given)
+    approvals = signed if profile.signatures == "required" else len(given)
     reasons = [*_missing_approvals(approvals, profile), *_objections(standing)]
+    if approvals < len(given):
+        reasons.append(f"{len(given) - approvals} of the approvals are unsigned, and this review needs signatures")
     if len(standing) > profile.seats:
         reasons.append(f"{len(standing)} people decided, but the profile has {profile.seats} seats")
     opens = subject.opened_at + dt.timedelta(hours=float(profile.min_hours))
@@ -261,11 +311,22 @@ def quorum(
         reasons.append(f"the review stays open until {opens:%Y-%m-%d %H:%M} UTC ({profile.min_hours} hours)")
     return QuorumState(
         approvals=approvals,
+        signed=signed,
         needed=profile.approvals,
         standing=standing,
         reached=not reasons,
         reasons=tuple(reasons),
     )
+
+
+def approving(state: QuorumState) -> tuple[Decision, ...]:
+    """Return the standing approvals, signed or not."""
+    return tuple(one for one in state.standing if one.verdict == "approve")
+
+
+def signers(state: QuorumState) -> tuple[tuple[Decision, str], ...]:
+    """Return the standing approvals that carry a signature, each with its account."""
+    return tuple((one, one.signature.account) for one in approving(state) if one.signature)
 
 
 def _missing_approvals(approvals: int, profile: ReviewProfile) -> list[str]:
@@ -284,8 +345,3 @@ def _is_on(decision: Decision, subject: Subject) -> bool:
     """Tell whether the decision was taken on exactly this version, text, evidence and context."""
     bound = ("draft_id", "version", "text_hash", "evidence_hash", "context_hash")
     return decision.model_dump(include=set(bound)) == subject.model_dump(include=set(bound))
-
-
-def _person(name: str) -> str:
-    """Fold a name so that spelling (case, width, spaces) does not make two people of one."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

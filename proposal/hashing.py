@@ -33,3 +33,11 @@ def canonical_json(data: Any) -> str:
 def sha256_data(data: Any) -> str:
     """Return the SHA-256 of the canonical form of `data`."""
     return sha256_text(canonical_json(data))
+
+
+def leave_out(data: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Return the written form of a model without the named fields that stand at their defaults.
+
+    For fields that are younger than stored data: what was hashed before they existed keeps its hash.
+    """
+    return {name: value for name, value in data.items() if name not in defaults or value != defaults[name]}

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from proposal.addresses import checksum
 from proposal.brief import Brief
-from proposal.checks.addresses import checksum, known_tokens
+from proposal.checks.addresses import known_tokens
 from proposal.checks.conditional import type_of
 from proposal.checks.framework import CheckContext
 from proposal.checks.lexicons import hits

@@ -14,12 +14,20 @@ import re
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from proposal.brief import Brief, ProposalType
 from proposal.errors import InputError, nearest
 from proposal.findings import Severity
-from proposal.hashing import sha256_data
+from proposal.hashing import leave_out, sha256_data
 from proposal.headings import heading_pieces, normal_heading, whole_headings
 from proposal.values import Language
 
@@ -384,13 +392,22 @@ class ProcessFact(_Closed):
 
 
 class ReviewProfile(_Closed):
-    """When a draft counts as approved: approvals of seats, whether authors vote, how long."""
+    """When a draft counts as approved: approvals of seats, whether authors vote, how long.
+
+    With `signatures: required` only an approval counts that the reviewer's own wallet signed.
+    """
 
     approvals: int = Field(default=2, ge=1, le=100)
     seats: int = Field(default=3, ge=1, le=100)
     authors_excluded: bool = True
     min_hours: int = Field(default=0, ge=0, le=10_000)
     source: str = ""
+    signatures: Literal["optional", "required"] = "optional"
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what stands at its default and is younger than stored reviews: their hashes must hold."""
+        return leave_out(write(self), signatures="optional")
 
     @model_validator(mode="after")
     def _whole(self) -> ReviewProfile:

@@ -5,8 +5,10 @@ built again and compared byte for byte. That alone would accept a bundle whose a
 every hash; so the rules that compare figures with evidence read every sentence of `proposal.md`
 again, and each approval must name the hash of exactly this text, evidence and context.
 
-What this cannot see: somebody who rewrites text, evidence and the whole chain of decisions. There
-are no signatures yet, so compare `root` with the hash that the committee published.
+Decisions that a reviewer's wallet signed are bound to the account: whoever rewrites text, evidence
+and decisions together cannot make them again. What this cannot know by itself is whose accounts
+they are: name the committee's (`accounts`), or compare those that the report lists. Unsigned
+decisions rest on the desk's log alone: compare `root` with the hash that the committee published.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +25,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from proposal.assemble import claims_of
 from proposal.checks import rules_hash, run_checks
-from proposal.decisions import Decision, Review, Subject, check_chain
+from proposal.decisions import (
+    Decision,
+    Review,
+    Subject,
+    approving,
+    check_chain,
+    signature_faults,
+    signers,
+)
 from proposal.document import parse
 from proposal.draft import Claim, Draft
 from proposal.errors import IntegrityError
@@ -79,7 +89,11 @@ class VerifyProblem(BaseModel):
 
 
 class VerifyReport(BaseModel):
-    """What the verifier found; `root` is the SHA-256 of the manifest, the one hash to publish."""
+    """What the verifier found; `root` is the SHA-256 of the manifest, the one hash to publish.
+
+    `signed_by` names each standing approval with a signature that holds as “name account”, `unsigned` the reviewers
+    whose standing approval has none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -87,6 +101,18 @@ class VerifyReport(BaseModel):
     problems: tuple[VerifyProblem, ...]
     counts: dict[str, int]
     root: str = ""
+    signed_by: tuple[str, ...] = ()
+    unsigned: tuple[str, ...] = ()
+
+    def vouching(self) -> str:
+        """Say in one line what the approvals rest on."""
+        said = []
+        if self.signed_by:
+            said.append(f"{len(self.signed_by)} signed by {', '.join(self.signed_by)}")
+        if self.unsigned:
+            names = ", ".join(self.unsigned)
+            said.append(f"{len(self.unsigned)} unsigned ({names}): vouched for by the desk's log only")
+        return f"approvals: {'; '.join(said)}" if said else "approvals: none"
 
     def require(self, where: str) -> None:
         """Raise `IntegrityError` (exit code 5) unless everything held."""
@@ -118,6 +144,8 @@ class _Notes:
 
     problems: list[VerifyProblem] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    signed_by: tuple[str, ...] = ()
+    unsigned: tuple[str, ...] = ()
 
     def say(self, code: str, file: str, message: str, *, place: str = "", sentence: str = "") -> None:
         """Note a problem; foreign text is printed on one line and without control characters."""
@@ -136,22 +164,26 @@ class _Notes:
         """Return the report; problems that name a sentence come first, they say most to a reader."""
         root = hashlib.sha256(files[MANIFEST]).hexdigest() if MANIFEST in files else ""
         ordered = sorted(self.problems, key=lambda problem: not problem.sentence)
-        return VerifyReport(ok=not ordered, problems=tuple(ordered), counts=self.counts, root=root)
+        return VerifyReport(ok=not ordered, problems=tuple(ordered), counts=self.counts, root=root,
+                            signed_by=self.signed_by, unsigned=self.unsigned)  # fmt: skip
 
 
-def verify_bundle(path: Path) -> VerifyReport:
-    """Re-check the bundle at a path (folder or .zip); never raises on what it finds there."""
+def verify_bundle(path: Path, *, accounts: Collection[str] = ()) -> VerifyReport:
+    """Re-check the bundle at a path (folder or .zip); never raises on what it finds there.
+
+    `accounts` (checksummed addresses): then only approvals signed by these count towards the quorum.
+    """
     try:
         files = read_bundle(path)
     except ContainerError as error:
         found = _Notes()
         found.say("container", error.file or path.name, error.message)
         return found.report({})
-    return verify_files(files)
+    return verify_files(files, accounts=accounts)
 
 
-def verify_files(files: Mapping[str, bytes]) -> VerifyReport:
-    """Re-check the files of a bundle."""
+def verify_files(files: Mapping[str, bytes], *, accounts: Collection[str] = ()) -> VerifyReport:
+    """Re-check the files of a bundle; `accounts` as for `verify_bundle`."""
     found = _Notes(counts={"files": len(files)})
     for name in REQUIRED:
         if name not in files:
@@ -164,6 +196,7 @@ def verify_files(files: Mapping[str, bytes]) -> VerifyReport:
     for check in (_listed_files, _rebuilt_files, _manifest_of_draft, _evidence, _text, _figures,
                   _decisions):  # fmt: skip
         check(bundle, found)
+    _signatures(bundle, frozenset(accounts), found)
     return found.report(files)
 
 
@@ -303,7 +336,9 @@ def _manifest_of_draft(bundle: _Bundle, found: _Notes) -> None:
     if manifest.template != bundle.template.name:
         found.say("draft-hash", "template.json", f"is '{bundle.template.name}', the draft was made "
                   f"with '{manifest.template}'")  # fmt: skip
-    if bundle.review.profile != bundle.template.review:
+    # A desk may ask for signatures where the template does not; it may not do without them where the template does.
+    asked, ours = bundle.template.review, bundle.review.profile
+    if ours not in (asked, asked.model_copy(update={"signatures": "required"})):
         found.say("profile", "review.json", "the review profile is not the template's")
 
 
@@ -475,6 +510,24 @@ def _decisions(bundle: _Bundle, found: _Notes) -> None:
     found.counts["approvals"] = state.approvals
     for reason in state.reasons:
         found.say("quorum", name, reason)
+
+
+def _signatures(bundle: _Bundle, accounts: frozenset[str], found: _Notes) -> None:
+    """Every signature is of its decision and of its reviewer's account, and the named accounts carry the quorum."""
+    review, name = bundle.review, "review.json"
+    faults = signature_faults(review.decisions)
+    for fault in faults:
+        found.say(fault.code, name, fault.message, place=f"decision {fault.row + 1}")
+    broken = [review.decisions[fault.row] for fault in faults]
+    state = review.state(bundle.draft)
+    held = [(one, account) for one, account in signers(state) if one not in broken]
+    found.counts["signed"] = len(held)
+    found.signed_by = tuple(f"{visible(one.reviewer)} {account}" for one, account in held)
+    found.unsigned = tuple(visible(one.reviewer) for one in approving(state) if one.signature is None)
+    known = {account for _, account in held if account in accounts}
+    if accounts and len(known) < state.needed:
+        found.say("quorum-signed", name, f"{len(known)} of {state.needed} needed approvals are signed by the accounts "
+                  "that you named")  # fmt: skip
 
 
 def _departures(decision: Decision, subject: Subject) -> Iterator[str]:

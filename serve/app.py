@@ -43,8 +43,8 @@ def create_app(settings: Settings, *, drafter: Drafter, store: Store | None = No
         store=store,
         drafter=drafter,
         token=ApiToken.load(settings.data_dir),
-        worker=Worker(store, drafter),
-        reviews=Reviews(store),
+        worker=Worker(store, drafter, signatures_required=settings.signatures == "required"),
+        reviews=Reviews(store, chain_id=settings.chain_id),
         accounts=Accounts(store),
     )
     app.include_router(api)

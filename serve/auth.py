@@ -13,12 +13,13 @@ import hashlib
 import hmac
 import os
 import secrets
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from proposal.addresses import check_address
 from proposal.errors import AgentError, ConfigError, InputError
+from proposal.people import person_key
 from serve.store import Reviewer, Store
 from serve.translation import Refusal, Sentence
 
@@ -58,29 +59,25 @@ def submitter(reviewer: Reviewer) -> str:
     return f"reviewer:{reviewer.key}"
 
 
-def person_key(name: str) -> str:
-    """Fold a name so that spelling (case, width, spaces) does not make two people of one.
-
-    >>> person_key("  Ada   LOVELACE ")
-    'ada lovelace'
-    """
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
 class Accounts:
     """Sign-in and sessions."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def invite(self, name: str) -> str:
-        """Return a fresh one-time token for a reviewer; their older unused ones stop working."""
-        shown = " ".join(name.split())
-        if not 1 <= len(shown) <= 80 or not shown.isprintable():
-            raise InputError(f"'{shown[:80]}' is not a reviewer's name", expected="1 to 80 characters")
-        reviewer = Reviewer(person_key(shown), shown)
+    def invite(self, who: str) -> str:
+        """Return a fresh one-time token for a reviewer (as `read_reviewer` reads them); older unused ones stop working.
+
+        An account that is named replaces the reviewer's former one; an account belongs to one reviewer.
+        """
+        reviewer = read_reviewer(who)
         token = secrets.token_urlsafe(32)
         with self._store.write() as tx:
+            owners = {member.account: member.name for member in tx.members()}
+            owner = owners.get(reviewer.account or "")
+            if owner and person_key(owner) != reviewer.key:
+                raise InputError(f"{reviewer.account} is already the account of {owner}", where=reviewer.name,
+                                 fix="give each reviewer an account of their own")  # fmt: skip
             tx.add_reviewer(reviewer)
             tx.add_link(_hash(token), reviewer.key, expires_at=tx.now + LINK_LIFE)
         return token
@@ -124,9 +121,33 @@ class Accounts:
             tx.end_session(_hash(secret))
 
 
-def invitations(accounts: Accounts, names: Iterable[str], *, base_url: str) -> dict[str, str]:
-    """Return a fresh sign-in link for each reviewer."""
-    return {name: f"{base_url}/sign-in/{accounts.invite(name)}" for name in names}
+CONTRACT = "contract:"
+"""Stands before an account that is a contract (a Safe): such a member signs in, and their signatures do not count."""
+
+
+def read_reviewer(text: str) -> Reviewer:
+    """Read a reviewer as the command line names one: a name, or `NAME=0x…` with the account of their wallet.
+
+    >>> read_reviewer("Ada").account is None
+    True
+    """
+    name, _, account = text.partition("=")
+    shown = " ".join(name.split())
+    if not 1 <= len(shown) <= 80 or not shown.isprintable():
+        raise InputError(f"'{shown[:80]}' is not a reviewer's name", expected="1 to 80 characters")
+    if "=" not in text:
+        return Reviewer(person_key(shown), shown)
+    contract = account.startswith(CONTRACT)
+    try:
+        checked = check_address(account.removeprefix(CONTRACT).strip())
+    except ValueError as error:
+        raise InputError(str(error), where=shown, expected="NAME=0x… or NAME=contract:0x…") from None
+    return Reviewer(person_key(shown), shown, checked, contract)
+
+
+def invitations(accounts: Accounts, reviewers: Iterable[str], *, base_url: str) -> dict[str, str]:
+    """Return a fresh sign-in link for each reviewer, by name."""
+    return {who.partition("=")[0]: f"{base_url}/sign-in/{accounts.invite(who)}" for who in reviewers}
 
 
 class ApiToken:

@@ -17,6 +17,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from data_prep.cli import data_app
+from proposal.addresses import check_address
 from proposal.brief import load_brief
 from proposal.checks import run_checks
 from proposal.checks.report import to_json, to_sarif, to_text
@@ -208,22 +209,38 @@ def export(
 
 @app.command()
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="Bundle, a folder or a .zip.")], as_json: JsonFlag = False
+    bundle: Annotated[Path, typer.Argument(help="Bundle, a folder or a .zip.")],
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="An account of the committee, 0x…; then only approvals signed by these count. Repeat."),
+    ] = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Check an export bundle again: hashes, citations, figures and approvals, without model, network or database.
+    """Check an export bundle again: hashes, citations, figures, approvals and signatures, without model, network or
+    database.
 
-    dao-agent verify proposal-bundle.zip
+    dao-agent verify proposal-bundle.zip --account 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
     """
-    report = verify_bundle(bundle)
+    report = verify_bundle(bundle, accounts=[_account(one) for one in account or []])
     if as_json:
         problems = [problem.model_dump(mode="json") for problem in report.problems]
-        typer.echo(json.dumps({"ok": report.ok, "root": report.root, "problems": problems}, ensure_ascii=False))
+        approvals = {"signed_by": report.signed_by, "unsigned": report.unsigned}
+        found = {"ok": report.ok, "root": report.root, "approvals": approvals, "problems": problems}
+        typer.echo(json.dumps(found, ensure_ascii=False))
     else:
         for problem in report.problems:
             typer.echo(str(problem))
     report.require(str(bundle))
     if not as_json:
+        typer.echo(report.vouching())
         typer.echo(f"{bundle}: whole; root {report.root}")
+
+
+def _account(text: str) -> str:
+    try:
+        return check_address(text)
+    except ValueError as error:
+        raise InputError(str(error), where="--account", expected="an address, 0x and 40 digits") from None
 
 
 @serve_app.command("model")
@@ -244,11 +261,14 @@ def serve_model(
 @serve_app.command("desk")
 def serve_desk(
     port: Annotated[int | None, typer.Option(help="Port; default: DAO_GATEWAY_PORT or 8080.")] = None,
-    reviewer: Annotated[list[str] | None, typer.Option(help="A reviewer to print a one-time link for; repeat.")] = None,
+    reviewer: Annotated[
+        list[str] | None,
+        typer.Option(help="A reviewer to print a one-time link for, NAME or NAME=0x… (wallet); repeat."),
+    ] = None,
 ) -> None:
     """Start the gateway and the review desk until Ctrl-C; prints a one-time sign-in link for each reviewer.
 
-    dao-agent serve desk --reviewer ada --reviewer grace
+    dao-agent serve desk --reviewer ada --reviewer grace=0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed
     """
     from serve.app import run_gateway
     from serve.drafting import ModelDrafter

@@ -19,7 +19,7 @@ import jinja2
 import yaml
 from babel.dates import format_datetime, format_timedelta
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from markupsafe import Markup
 from pydantic import BaseModel, Field
@@ -134,7 +134,7 @@ def _show(
 ) -> HTMLResponse:
     """Render a page in the reader's language."""
     asked = request.query_params.get("lang")
-    locale = choose_locale(asked, request.cookies.get(LOCALE_COOKIE), request.headers.get("accept-language"))
+    locale = _locale(request)
     words = _Words(locale, now=dt.datetime.now(dt.UTC))
     body = _PAGES.get_template(page).render(
         _=words.gettext,
@@ -152,6 +152,12 @@ def _show(
     if asked is not None and asked in LOCALES:
         response.set_cookie(LOCALE_COOKIE, asked, max_age=31_536_000, httponly=True, samesite="lax")
     return response
+
+
+def _locale(request: Request) -> str:
+    """Return the reader's language: the one asked for, the one kept, the browser's."""
+    asked = request.query_params.get("lang")
+    return choose_locale(asked, request.cookies.get(LOCALE_COOKIE), request.headers.get("accept-language"))
 
 
 def error_page(request: Request, error: AgentError, status: int) -> Response:
@@ -372,11 +378,26 @@ def _draft_page(
 
 
 class DecisionForm(BaseModel):
-    """The form on a draft's page; what is missing in it is told beside it."""
+    """The form on a draft's page; what is missing in it is told beside it.
+
+    `nonce` and `signature` are filled in by `wallet.js`; empty without it.
+    """
 
     verdict: str = ""
     reason: str = ""
     seen_version: int = Field(ge=1)
+    nonce: str = Field(default="", pattern=r"^[0-9]{0,18}$")
+    signature: str = Field(default="", max_length=4_000)
+
+    def vote(self) -> Vote:
+        """Return what the form says; a refusal names what is missing."""
+        return Vote(
+            verdict=_verdict(self.verdict),
+            reason=_lines(self.reason),
+            seen_version=self.seen_version,
+            nonce=int(self.nonce) if self.nonce else None,
+            signature=self.signature,
+        )
 
 
 @pages.post("/drafts/{draft_id}/decision")
@@ -389,16 +410,30 @@ def decide(
 ) -> Response:
     """Record the reviewer's decision on the version that was on the screen."""
     try:
-        vote = Vote(
-            verdict=_verdict(form.verdict),
-            reason=_lines(form.reason),
-            seen_version=form.seen_version,
-        )
-        services.reviews.decide(draft_id, reviewer, vote)
+        services.reviews.decide(draft_id, reviewer, form.vote())
     except Refusal as error:
         refused = _Refused(error, form.verdict, form.reason)
         return _draft_page(request, services, reviewer, draft_id, refused=refused)
     return _see(f"/drafts/{draft_id}#review")
+
+
+@pages.post("/drafts/{draft_id}/signature")
+def ask_signature(
+    request: Request,
+    draft_id: DraftId,
+    form: Annotated[DecisionForm, Form()],
+    services: ServicesDep,
+    reviewer: ReviewerDep,
+) -> JSONResponse:
+    """Return what the reviewer's wallet is to sign for the decision in the form; a refusal in the reader's language."""
+    try:
+        asked = services.reviews.ask_signature(draft_id, reviewer, form.vote())
+    except Refusal as error:
+        locale = _locale(request)
+        said = [error.sentence, *([error.fix_sentence] if error.fix_sentence else [])]
+        problem = {**error.to_dict(), "message": " ".join(sentence.in_(locale) for sentence in said)}
+        return JSONResponse({"error": problem}, status_code=error.status)
+    return JSONResponse({"account": asked.account, "nonce": asked.nonce, "typed_data": asked.typed_data})
 
 
 def _verdict(given: str) -> Verdict:

@@ -147,8 +147,9 @@ class Recorder:
 class Worker:
     """Runs drafting jobs, one after the other, in a thread of its own."""
 
-    def __init__(self, store: Store, drafter: Drafter) -> None:
+    def __init__(self, store: Store, drafter: Drafter, *, signatures_required: bool = False) -> None:
         self._store = store
+        self._stricter = {"signatures": "required"} if signatures_required else {}
         self._drafter = drafter
         self._name = secrets.token_hex(8)
         self._news = threading.Event()
@@ -242,7 +243,7 @@ class Worker:
         try:
             with _ticking(recorder):
                 draft = self._drafter.draft(request, done=done, emit=recorder.emit)
-            profile = builtin_template(request.brief.template).review
+            profile = builtin_template(request.brief.template).review.model_copy(update=self._stricter)
             recorder.finish(
                 lambda tx: _finished(tx.add_version(lease.draft_id, draft, profile=profile), draft),
                 state="done",

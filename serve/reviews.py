@@ -35,13 +35,16 @@ from proposal.decisions import (
     append_decision,
     check_chain,
     quorum,
+    signature_faults,
     subject_of,
 )
 from proposal.errors import IntegrityError, NotFoundError
 from proposal.exports import VenueOptions, to_bundle, zip_bytes
 from proposal.findings import blocks
+from proposal.people import person_key
 from proposal.template import builtin_template
-from serve.auth import person_key, submitter
+from serve import wallets
+from serve.auth import submitter
 from serve.store import DraftRow, Gate, Reviewer, Store, Transaction, Version
 from serve.translation import (
     ConflictRefusal,
@@ -50,19 +53,24 @@ from serve.translation import (
     InputRefusal,
     Sentence,
 )
+from serve.wallets import SignatureRequest
 
 Status = Literal["drafting", "interrupted", "drafted", "in_review", "changes_requested", "approved", "rejected"]
 MAX_REASON = 4_000
 
 
 class Vote(BaseModel):
-    """What a reviewer sends: the decision, why, and which version was on the screen."""
+    """What a reviewer sends: the decision, why, which version was on the screen, and perhaps their wallet's signature
+    under the nonce that it was asked with.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     verdict: Verdict
     reason: str = ""
     seen_version: int = Field(ge=1)
+    nonce: int | None = Field(default=None, ge=1, lt=2**63)
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +110,20 @@ def _filename(row: DraftRow, version: Version, suffix: str) -> str:
 class Reviews:
     """The committee's work on drafts, each step in one transaction."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, chain_id: int = 1) -> None:
         self._store = store
+        self._chain_id = chain_id
+
+    def ask_signature(self, draft_id: str, reviewer: Reviewer, vote: Vote) -> SignatureRequest:
+        """Return what the reviewer's wallet is asked to sign for this vote."""
+        with self._store.write() as tx:
+            row, version = _current(tx, draft_id)
+            _check_vote(vote, row, version)
+            _check_reviewer(reviewer, row, version)
+            return wallets.ask(tx, reviewer, _ballot(tx, version, reviewer, vote), chain_id=self._chain_id)
 
     def decide(self, draft_id: str, reviewer: Reviewer, vote: Vote) -> Decision:
-        """Record a decision; the same one sent twice is recorded once."""
+        """Record a decision, with its signature where one was given; the same one sent twice is recorded once."""
         with self._store.write() as tx:
             row, version = _current(tx, draft_id)
             _check_vote(vote, row, version)
@@ -114,9 +131,14 @@ class Reviews:
             chain = tx.decisions(draft_id)
             state = _quorum(tx, version.gate, chain)
             before = standing_of(reviewer, state)
-            reason = vote.reason.strip()
-            if before and (before.verdict, before.reason) == (vote.verdict, reason):
+            if before and before.signature and before.signature.nonce == vote.nonce:
                 return before
+            ballot = self._signed(tx, reviewer, _ballot(tx, version, reviewer, vote), vote)
+            if before and (before.verdict, before.reason) == (vote.verdict, ballot.reason):
+                if before.signature or not ballot.signature:
+                    return before
+            elif vote.verdict == "approve" and version.gate.profile.signatures == "required" and not ballot.signature:
+                raise GateRefusal(Sentence("an approval counts here only when your wallet signs it"))
             if not before and len(state.standing) >= version.gate.profile.seats:
                 raise GateRefusal(
                     Sentence(
@@ -124,16 +146,17 @@ class Reviews:
                         {"seats": version.gate.profile.seats},
                     )
                 )
-            ballot = Ballot(
-                **version.gate.subject.model_dump(exclude={"opened_at"}),
-                reviewer=reviewer.name,
-                verdict=vote.verdict,
-                reason=reason,
-                decided_at=tx.now,
-            )
             decision = append_decision(ballot, previous=chain[-1] if chain else None)
             tx.add_decision(decision)
             return decision
+
+    def _signed(self, tx: Transaction, reviewer: Reviewer, ballot: Ballot, vote: Vote) -> Ballot:
+        if vote.nonce is None:
+            return ballot
+        signature = wallets.take(
+            tx, reviewer, ballot, chain_id=self._chain_id, nonce=vote.nonce, value=vote.signature.strip()
+        )
+        return ballot.model_copy(update={"signature": signature})
 
     def review(self, tx: Transaction, row: DraftRow) -> Review | None:
         """Return where the review stands, or None while there is nothing to review."""
@@ -213,6 +236,16 @@ def _current(tx: Transaction, draft_id: str) -> tuple[DraftRow, Version]:
     if version is None:
         raise ConflictRefusal(Sentence("this draft is not finished, so there is nothing to decide on yet"))
     return row, version
+
+
+def _ballot(tx: Transaction, version: Version, reviewer: Reviewer, vote: Vote) -> Ballot:
+    return Ballot(
+        **version.gate.subject.model_dump(exclude={"opened_at"}),
+        reviewer=reviewer.name,
+        verdict=vote.verdict,
+        reason=vote.reason.strip(),
+        decided_at=tx.now,
+    )
 
 
 def _check_vote(vote: Vote, row: DraftRow, version: Version) -> None:
@@ -324,7 +357,7 @@ def _check_integrity(version: Version, chain: Sequence[Decision]) -> None:
             where=gate.subject.draft_id,
             fix="restore the database from a backup",
         )
-    problems = check_chain(chain)
+    problems = check_chain(chain) + signature_faults(chain)
     if problems:
         raise IntegrityError(
             f"the decisions were changed: row {problems[0].row + 1} {problems[0].message}",

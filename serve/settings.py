@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError
@@ -48,6 +49,10 @@ class Settings(BaseSettings):
     parallel_sections: int = Field(default=6, ge=1, le=32, description="Sections drafted at the same time.")
     gateway_host: str = Field(default="127.0.0.1", description="Address the gateway and desk listen on.")
     gateway_port: int = Field(default=8080, ge=0, le=65535, description="Port; 0 takes a free one.")
+    signatures: Literal["optional", "required"] = Field(
+        default="optional", description="'required': an approval of a new draft counts only with a wallet's signature."
+    )
+    chain_id: int = Field(default=1, ge=1, lt=2**53, description="Chain that decisions are signed for (EIP-155 id).")
     max_request_bytes: int = Field(default=2_000_000, gt=0, description="Largest request body that is read.")
 
     @cached_property

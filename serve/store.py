@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pysqlite3.dbapi2
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ from proposal.decisions import Decision, Subject, subject_of
 from proposal.draft import Draft, DraftRequest, SectionDraft
 from proposal.errors import ConfigError
 from proposal.hashing import canonical_json, sha256_data
+from proposal.signatures import Member, Signature
 from proposal.template import ReviewProfile
 from serve import tables as t
 from serve.events import DraftEvent
@@ -126,10 +127,12 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:
-    """A member of the committee who may sign in."""
+    """A member of the committee who may sign in; `account` is the wallet's, `contract` marks one without a key."""
 
     key: str
     name: str
+    account: str | None = None
+    contract: bool = False
 
 
 class Store:
@@ -463,23 +466,64 @@ class Transaction:
         )
         found: dict[str, list[Decision]] = {}
         for row in rows:
-            found.setdefault(row.draft_id, []).append(Decision(**row._mapping))
+            found.setdefault(row.draft_id, []).append(_decision(row))
         return found
 
     def add_decision(self, decision: Decision) -> None:
         """Append one row; two rows cannot follow the same one, so a chain never forks."""
-        self._run(t.decisions.insert().values(**decision.model_dump()))
+        fields = decision.model_dump(exclude={"signature"})
+        signature = decision.signature.model_dump_json() if decision.signature else None
+        self._run(t.decisions.insert().values(**fields, signature=signature))
+
+    # Signatures
+
+    def instance(self) -> str:
+        """Return the random id of this installation, which every signature names."""
+        return str(self._run(sa.select(t.installation.c.id)).scalar_one())
+
+    def members(self) -> list[Member]:
+        """Return the reviewers who have an account."""
+        rows = self._run(sa.select(*_REVIEWER).where(t.reviewers.c.account.is_not(None)))
+        return [Member(name=row.name, account=row.account, contract=row.contract) for row in rows]
+
+    def add_signature_request(self, draft_id: str, reviewer: str, *, deadline: dt.datetime) -> int:
+        """Hand out the next nonce."""
+        added = self._run(t.signature_requests.insert().values(draft_id=draft_id, reviewer=reviewer, deadline=deadline))
+        return int(cast(Any, added.inserted_primary_key)[0])
+
+    def use_signature_request(self, nonce: int, draft_id: str, reviewer: str) -> dt.datetime | None:
+        """Use a nonce up and return its deadline; None when it was used, is too old or was given for something else."""
+        requests = t.signature_requests
+        used = self._run(
+            requests.update()
+            .where(
+                requests.c.nonce == nonce,
+                requests.c.draft_id == draft_id,
+                requests.c.reviewer == reviewer,
+                requests.c.used_at.is_(None),
+                requests.c.deadline >= self.now,
+            )
+            .values(used_at=self.now)
+        )
+        if used.rowcount != 1:
+            return None
+        found: dt.datetime = self._run(sa.select(requests.c.deadline).where(requests.c.nonce == nonce)).scalar_one()
+        return found
 
     # Reviewers, links, sessions
 
     def add_reviewer(self, reviewer: Reviewer) -> None:
-        known = sa.select(t.reviewers.c.key).where(t.reviewers.c.key == reviewer.key)
-        if self._run(known).first() is None:
-            self._run(t.reviewers.insert().values(key=reviewer.key, name=reviewer.name, created_at=self.now))
+        """Add a reviewer, or give a known one the account that is named now."""
+        known = self.reviewer(reviewer.key)
+        wallet = {"account": reviewer.account, "contract": reviewer.contract}
+        if known is None:
+            self._run(t.reviewers.insert().values(key=reviewer.key, name=reviewer.name, created_at=self.now, **wallet))
+        elif reviewer.account:
+            self._run(t.reviewers.update().where(t.reviewers.c.key == reviewer.key).values(**wallet))
 
     def reviewer(self, key: str) -> Reviewer | None:
-        row = self._run(sa.select(t.reviewers).where(t.reviewers.c.key == key)).first()
-        return None if row is None else Reviewer(row.key, row.name)
+        row = self._run(sa.select(*_REVIEWER).where(t.reviewers.c.key == key)).first()
+        return None if row is None else Reviewer(**row._mapping)
 
     def add_link(self, token_hash: str, reviewer: str, *, expires_at: dt.datetime) -> None:
         """Add a one-time link and void the reviewer's older unused ones."""
@@ -491,11 +535,11 @@ class Transaction:
     def link_owner(self, token_hash: str) -> Reviewer | None:
         """Return whom a link signs in, if it is unused and has not expired."""
         row = self._run(
-            sa.select(t.reviewers)
+            sa.select(*_REVIEWER)
             .join(t.links, t.links.c.reviewer == t.reviewers.c.key)
             .where(self._open_link(token_hash))
         ).first()
-        return None if row is None else Reviewer(row.key, row.name)
+        return None if row is None else Reviewer(**row._mapping)
 
     def use_link(self, token_hash: str) -> bool:
         """Use a link up; False when it was used before or has expired."""
@@ -519,7 +563,7 @@ class Transaction:
     def session(self, token_hash: str, *, idle: dt.timedelta) -> tuple[Reviewer, dt.datetime] | None:
         """Return who a session belongs to and when it was last seen, while it is alive."""
         row = self._run(
-            sa.select(t.reviewers.c.key, t.reviewers.c.name, t.sessions.c.seen_at)
+            sa.select(*_REVIEWER, t.sessions.c.seen_at)
             .join(t.sessions, t.sessions.c.reviewer == t.reviewers.c.key)
             .where(
                 t.sessions.c.token_hash == token_hash,
@@ -528,7 +572,7 @@ class Transaction:
                 t.sessions.c.seen_at > self.now - idle,
             )
         ).first()
-        return None if row is None else (Reviewer(row.key, row.name), row.seen_at)
+        return None if row is None else (Reviewer(*row[: len(_REVIEWER)]), row.seen_at)
 
     def touch_session(self, token_hash: str) -> None:
         self._run(t.sessions.update().where(t.sessions.c.token_hash == token_hash).values(seen_at=self.now))
@@ -539,6 +583,13 @@ class Transaction:
 
 _SUMMARY = [t.drafts.c[name] for name in DraftRow.__dataclass_fields__]
 _DECISION = [t.decisions.c[name] for name in Decision.model_fields]
+_REVIEWER = [t.reviewers.c[name] for name in Reviewer.__dataclass_fields__]
+
+
+def _decision(row: Any) -> Decision:
+    fields = dict(row._mapping)
+    signature = fields.pop("signature")
+    return Decision(**fields, signature=None if signature is None else Signature.model_validate_json(signature))
 
 
 def _gate(row: Any) -> Gate:

@@ -125,6 +125,7 @@ decisions = sa.Table(
     sa.Column("decided_at", UtcTime, nullable=False),
     sa.Column("previous_hash", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("signature", sa.Text),
     sa.UniqueConstraint("draft_id", "previous_hash"),
     sa.ForeignKeyConstraint(["draft_id", "version"], ["versions.draft_id", "versions.version"]),
     sa.CheckConstraint("verdict IN ('approve', 'request_changes', 'reject')", name="verdict"),
@@ -137,6 +138,26 @@ reviewers = sa.Table(
     sa.Column("key", sa.String(120), primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("account", sa.String(42)),
+    sa.Column("contract", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index("ix_reviewers_account", "account", unique=True),
+)
+
+signature_requests = sa.Table(
+    "signature_requests",
+    metadata,
+    sa.Column("nonce", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("draft_id", sa.String(40), sa.ForeignKey("drafts.id"), nullable=False),
+    sa.Column("reviewer", sa.String(120), sa.ForeignKey("reviewers.key"), nullable=False),
+    sa.Column("deadline", UtcTime, nullable=False),
+    sa.Column("used_at", UtcTime),
+    sqlite_autoincrement=True,
+)
+
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
 )
 
 links = sa.Table(

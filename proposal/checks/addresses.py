@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import yaml
-from eth_hash.auto import keccak
 
+from proposal.addresses import ZERO_ADDRESS, checksum
 from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.checks.phrases import fold
 from proposal.document import Address, Table
@@ -23,22 +23,9 @@ LOOK_BACK = 240
 """Characters around an address in which the words that it belongs to are looked for: a long sentence, and no more, so
 that a text of one endless sentence is still read in linear time."""
 
-_ZERO = "0x" + "0" * 40
-_NOBODY = frozenset({_ZERO, "0x000000000000000000000000000000000000dead", "0x" + "dead" * 10})
+_NOBODY = frozenset({ZERO_ADDRESS, "0x000000000000000000000000000000000000dead", "0x" + "dead" * 10})
 _NATIVE = "0x" + "e" * 40
 """The address that stands for the chain's own coin in many contracts: neither a token nor a recipient."""
-
-
-@lru_cache(maxsize=4096)
-def checksum(address: str) -> str:
-    """Return an address with the capitals of its checksum (EIP-55).
-
-    >>> checksum("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed")
-    '0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed'
-    """
-    digits = address[2:].lower()
-    marks = keccak(digits.encode("ascii")).hex()
-    return "0x" + "".join(d.upper() if int(m, 16) >= 8 else d for d, m in zip(digits, marks, strict=False))
 
 
 @lru_cache(maxsize=1)

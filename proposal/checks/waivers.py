@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from proposal.findings import Finding
 from proposal.hashing import sha256_text
+from proposal.people import person_key
 
 ERROR_WAIVERS = 2
 """People who must waive an error; one alone could undo the gate."""
@@ -69,7 +70,7 @@ def _waived(finding: Finding, waivers: tuple[Waiver, ...], errors_may_be_waived:
         if waiver.rule == finding.rule
         and (waiver.excerpt_hash == exact or (waiver.excerpt_hash is None and not is_error))
     )
-    people = {" ".join(waiver.by.casefold().split()) for waiver in covering}
+    people = {person_key(waiver.by) for waiver in covering}
     needed = ERROR_WAIVERS if is_error else 1
     if len(people) < needed or (is_error and not errors_may_be_waived):
         return finding

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from proposal.actions import Action, CustomCall, EthTransfer
 from proposal.decisions import Review
 from proposal.draft import Draft
-from proposal.exports.actions import Action, CustomCall, EthTransfer
 from proposal.exports.result import Export, ExportProblem, check_limits, json_file, limits_for
 from proposal.exports.text import published_body, title_of
 from proposal.template import Template

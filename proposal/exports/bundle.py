@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from proposal.decisions import FIRST_PREVIOUS_HASH, Decision, QuorumState, Review, Subject
+from proposal.decisions import FIRST_PREVIOUS_HASH, Decision, QuorumState, Review, Subject, approving, signers
 from proposal.draft import Draft, DraftManifest
 from proposal.errors import GateError, InputError
 from proposal.exports.anticapture import AnticaptureOptions, to_anticapture
@@ -30,7 +30,7 @@ from proposal.hashing import canonical_json
 from proposal.inputs import read_structured, validate
 from proposal.template import Template
 
-FORMAT = "dao-agent-bundle/1"
+FORMAT = "dao-agent-bundle/2"
 """Changes with every change to the bytes of any file; a verifier refuses a format it does not
 build.
 """
@@ -79,7 +79,7 @@ class BundleManifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal["dao-agent-bundle/1"]
+    format: Literal["dao-agent-bundle/2"]
     subject: Subject
     last_decision: str
     made_with: DraftManifest
@@ -226,6 +226,7 @@ def _english(draft: Draft, review: Review, left_out: list[str]) -> list[str]:
         f"Figures were taken by software from {len(draft.evidence)} evidence items and the "
         "proposer's brief; a sentence with a figure of the evidence cites it.",
         f"{reviewed(draft, state)} Needed: {_needed(review)}.",
+        _signed_english(state),
         *[f"{visible(one.reviewer)} decided '{one.verdict}': {visible(one.reason)}"
           for one in _others(state)],
         f"Checks: {_count(draft, 'error')} blocking findings, {_count(draft, 'warning')} warnings "
@@ -251,6 +252,7 @@ def _chinese(draft: Draft, review: Review, left_out: list[str]) -> list[str]:
         f"文中数字由软件取自{len(draft.evidence)}项证据与提案人的提案要点；"
         "取自证据的数字，其句中均注明证据。",
         f"{reviewed(draft, state)}要求：{_needed(review)}。",
+        _signed_chinese(state),
         *[f"{visible(one.reviewer)} 的决定为“{one.verdict}”：{visible(one.reason)}"
           for one in _others(state)],
         f"检查：{_count(draft, 'error')}项阻断性问题，{_count(draft, 'warning')}项警告"
@@ -262,6 +264,25 @@ def _chinese(draft: Draft, review: Review, left_out: list[str]) -> list[str]:
         "",
         "无需我们、模型或网络即可核验：dao-agent verify 文件夹",
     ]  # fmt: skip
+
+
+def _signed_english(state: QuorumState) -> str:
+    accounts = [f"{visible(one.reviewer)} {account}" for one, account in signers(state)]
+    if not accounts:
+        return "Approvals are unsigned: vouched for by the desk's log only."
+    rest = len(approving(state)) - len(accounts)
+    others = f" {rest} more unsigned: vouched for by the desk's log only." if rest else ""
+    return (f"Approvals signed by wallet (EIP-712): {'; '.join(accounts)}.{others} Compare these accounts with those "
+            "that the committee published.")  # fmt: skip
+
+
+def _signed_chinese(state: QuorumState) -> str:
+    accounts = [f"{visible(one.reviewer)} {account}" for one, account in signers(state)]
+    if not accounts:
+        return "批准未经签名：仅以工作台的记录为凭。"
+    rest = len(approving(state)) - len(accounts)
+    others = f"另有{rest}票未经签名：仅以工作台的记录为凭。" if rest else ""
+    return f"以钱包签名（EIP-712）批准：{'；'.join(accounts)}。{others}请与委员会公布的账户核对。"
 
 
 def _needed(review: Review) -> str:

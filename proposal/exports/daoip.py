@@ -12,10 +12,11 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from proposal.actions import Action, Call, encode
+from proposal.addresses import Address
 from proposal.brief import check_url
 from proposal.decisions import Review
 from proposal.draft import Draft
-from proposal.exports.actions import Action, Address, Call, encode
 from proposal.exports.result import Export, ExportProblem, json_file
 from proposal.exports.text import title_of
 

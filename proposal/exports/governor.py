@@ -15,9 +15,10 @@ from typing import Literal
 from eth_hash.auto import keccak
 from pydantic import BaseModel, ConfigDict, Field
 
+from proposal.actions import Action, Call, encode, plain
+from proposal.addresses import ZERO_ADDRESS, Address
 from proposal.decisions import Review
 from proposal.draft import Draft
-from proposal.exports.actions import ZERO_ADDRESS, Action, Address, Call, encode, plain
 from proposal.exports.result import Export, ExportProblem, check_limits, json_file, limits_for
 from proposal.exports.text import normal, published_body, title_of
 from proposal.template import Template

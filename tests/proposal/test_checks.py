@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proposal.addresses import checksum
 from proposal.checks import RULES, CheckContext, Hit, Rule, language_of, rule, rules_hash, run_checks
-from proposal.checks.addresses import checksum, known_tokens
+from proposal.checks.addresses import known_tokens
 from proposal.checks.catalogue import page
 from proposal.checks.framework import MAX_HITS, findings_of
 from proposal.checks.lexicons import groups

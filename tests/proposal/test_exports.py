@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from proposal.actions import base_units, load_actions
+from proposal.addresses import checksum
 from proposal.errors import InputError
 from proposal.exports import (
     AnticaptureOptions,
@@ -30,7 +32,6 @@ from proposal.exports import (
     to_markdown,
     to_snapshot,
 )
-from proposal.exports.actions import base_units, checksum, load_actions
 from proposal.exports.governor import ARGUMENTS, description_of, proposal_id
 from proposal.exports.result import length_of
 from proposal.exports.snapshot import DOMAIN, TYPES_SHA256, types
@@ -369,7 +370,7 @@ def test_the_proposal_id_equals_that_of_an_independent_abi_encoder():
 
 
 def governor_calls():
-    from proposal.exports.actions import Call
+    from proposal.actions import Call
 
     transfer = bytes.fromhex("a9059cbb") + bytes(12) + b"\x22" * 20
     return [

@@ -40,6 +40,9 @@ NETWORK_MODULES = ("socket", "ssl", "http", "urllib.request", "urllib3", "reques
                    "httpx2", "aiohttp", "websockets", "websocket", "ftplib", "smtplib", "telnetlib",
                    "xmlrpc", "subprocess", "multiprocessing", "asyncio", "web3", "grpc",
                    "ctypes")  # fmt: skip
+VERIFYING_IMPORT = re.compile(
+    r"imports eth_keys\.(?:datatypes(?:\.Signature)?|exceptions(?:\.BadSignature)?), which signs"
+)
 DYNAMIC_CALLS = ("__import__", "eval", "exec", "compile", "import_module")
 
 
@@ -109,10 +112,30 @@ def test_no_code_of_the_product_signs_holds_a_key_or_submits():
         )
         # The rule that finds leaked keys in a proposal has to say what they are called.
         if not (path == ROOT / "proposal" / "checks" / "policy.py" and violation.endswith("names a key"))
+        # The one place that checks signatures: it takes the finished signature from the library, and nothing else.
+        if not (path == ROOT / "proposal" / "signatures.py" and VERIFYING_IMPORT.search(violation))
         # `reward lint` imports the plugin that its user names, as ms-swift would; `reward` is no part of drafting.
         if not (path == ROOT / "rewards" / "linting.py" and violation.endswith("could reach anything"))
     ]
     assert found == []
+
+
+def test_what_is_taken_from_the_library_of_signatures_only_recovers_an_account():
+    source = (ROOT / "proposal" / "signatures.py").read_text(encoding="utf-8")
+    taken = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    names = {(node.module, alias.name) for node in taken for alias in node.names if "eth_keys" in str(node.module)}
+    assert names == {("eth_keys.datatypes", "Signature"), ("eth_keys.exceptions", "BadSignature")}
+    assert set(re.findall(r"\bsigned\.(\w+)", source)) == {"recover_public_key_from_msg_hash"}
+
+
+def test_pages_ask_the_wallet_for_one_kind_of_signature_and_for_no_transaction():
+    asked: dict[str, set[str]] = {}
+    for script in (ROOT / "serve" / "static").glob("*.js"):
+        source = script.read_text(encoding="utf-8")
+        assert not KEY_NAME.search(source), script.name
+        asked[script.name] = set(re.findall(r"(?:eth|personal|wallet)_[A-Za-z_0-9]+", source))
+    assert asked.pop("wallet.js") == {"eth_requestAccounts", "eth_chainId", "eth_signTypedData_v4"}
+    assert not any(asked.values())
 
 
 def test_every_room_is_read():

@@ -361,7 +361,7 @@ HOSTILE = {
     "a giant number": b'{"format": ' + b"9" * 10_000 + b"}",
     "not a number": b'{"version": NaN}',
     "a lone surrogate": b'{"draft_id": "\\ud800"}',
-    "another format": b'{"format": "dao-agent-bundle/2"}',
+    "another format": b'{"format": "dao-agent-bundle/3"}',
 }
 
 
@@ -389,7 +389,7 @@ def test_an_unknown_key_is_named():
 
 
 def test_another_format_is_refused_by_name():
-    data = GOOD["manifest.json"].replace(b"dao-agent-bundle/1", b"dao-agent-bundle/9")
+    data = GOOD["manifest.json"].replace(b"dao-agent-bundle/2", b"dao-agent-bundle/9")
     problem = verify_files({**GOOD, "manifest.json": data}).problems[0]
     assert problem.code == "format"
     assert "'dao-agent-bundle/9'" in problem.message

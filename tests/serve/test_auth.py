@@ -14,8 +14,9 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 
 from proposal.errors import ConfigError, InputError
+from proposal.people import person_key
 from serve.api import api
-from serve.auth import Accounts, ApiToken, SignInError, person_key
+from serve.auth import Accounts, ApiToken, SignInError
 from serve.desk import pages
 from serve.edge import comes_from_us
 from serve.services import SESSION_COOKIE, api_caller, open_to_all, signed_in

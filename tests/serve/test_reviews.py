@@ -25,8 +25,8 @@ from proposal.errors import (
     IntegrityError,
     NotFoundError,
 )
+from proposal.people import person_key
 from proposal.template import ReviewProfile
-from serve.auth import person_key
 from serve.reviews import Reviews, Status, Vote, find_draft, status_of
 from serve.store import Reviewer, Store
 from tests.serve.builders import NOON, a_draft, a_store, add_draft, add_finished

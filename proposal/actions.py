@@ -15,39 +15,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from eth_hash.auto import keccak
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from proposal.addresses import ADDRESS_PATTERN, Address, Recipient
 from proposal.inputs import read_structured, validate
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
-_ENS = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,5}eth\Z")
 _AMOUNT = re.compile(r"[0-9]{1,60}(?:\.[0-9]{1,36})?\Z")
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2}){0,50000}\Z")
 _TRANSFER = keccak(b"transfer(address,uint256)")[:4]
-ZERO_ADDRESS = "0x" + "0" * 40
 MAX_ACTIONS = 200
-
-
-def checksum(address: str) -> str:
-    """Return the address in its EIP-55 spelling.
-
-    >>> checksum("0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed")
-    '0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed'
-    """
-    digits = address[2:].lower()
-    mask = keccak(digits.encode("ascii")).hex()
-    return "0x" + "".join(char.upper() if int(mask[index], 16) >= 8 else char for index, char in enumerate(digits))
-
-
-def _address(text: str) -> str:
-    if not _ADDRESS.match(text):
-        raise ValueError(f"'{text[:80]}' is not an address (0x and 40 hexadecimal digits)")
-    mixed = text[2:] not in {text[2:].lower(), text[2:].upper()}
-    if mixed and text != checksum(text):
-        raise ValueError(f"'{text}' fails its checksum (EIP-55): {checksum(text)} would be right")
-    return checksum(text)
-
-
-def _address_or_name(text: str) -> str:
-    return text if _ENS.match(text) else _address(text)
 
 
 def _amount(text: str) -> str:
@@ -73,8 +47,6 @@ def _exact(argument: Any) -> Any:
     return argument
 
 
-Address = Annotated[str, AfterValidator(_address)]
-Recipient = Annotated[str, AfterValidator(_address_or_name)]
 Amount = Annotated[str, AfterValidator(_amount)]
 HexBytes = Annotated[str, AfterValidator(_hex)]
 Argument = Annotated[Any, AfterValidator(_exact)]
@@ -174,7 +146,7 @@ def encode(action: Action) -> Call | str:
         if not action.calldata:
             return "a function with arguments is encoded by the venue: give 'calldata' instead"
         return Call(action.contract, 0, bytes.fromhex(action.calldata[2:]))
-    if not _ADDRESS.match(action.recipient):
+    if not ADDRESS_PATTERN.match(action.recipient):
         return f"the name {action.recipient} resolves to an address only on the chain"
     decimals = 18 if isinstance(action, EthTransfer) else action.decimals
     if decimals is None:
