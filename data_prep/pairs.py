@@ -1,60 +1,112 @@
-"""Preference pairs on one prompt by a known change for the worse: the reference is preferred to its
-mutation.
+"""Preference pairs on one prompt by a known change for the worse: the reference is preferred to its mutation.
 
-The prompt is the same on both sides, so a pair teaches the difference and nothing else. Each
-mutation is one that the checks and rewards also know (a figure in the wrong sentence, a vague word
-for a figure, praise, a repetition), and each result can be written under the serving grammar: a
-pair against something that cannot be said teaches nothing.
+The prompt is the same on both sides, so a pair teaches the difference and nothing else. The changes come from the
+catalogue that also measures the checks (`proposal.mutation`); each result can be written under the serving grammar, for
+a pair against something that cannot be said teaches nothing, and the rewards put the reference above it: where they do
+not see the difference, the pair is a counted drop.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Iterator
 
 from data_prep.records import Case, DpoRow, Drop
-from data_prep.rows import Prompt, answered, clean, fault, outside_grammar, prompts
-from proposal.document import parse
-from proposal.slots import MARK, SLOT, resolve
+from data_prep.rows import Prompt, answered, clean, fault, outside_grammar, prompts, required_ids
+from proposal.hashing import canonical_json, sha256_text
+from proposal.mutation import slot_kinds, slotted_mutation
 from proposal.template import Template
-from proposal.values import Language
+from rewards import REWARDS, analyse, read_task
 
-_VAGUE = {"en": "a considerable amount", "zh": "相当可观的数额"}
-_PRAISE = {
-    "en": "This is a unique and outstanding opportunity that no member should miss.",
-    "zh": "这是千载难逢的绝佳机会，任何社区成员都不应错过。",
-}
+PAIRS_PER_SECTION = 3
+"""Pairs of one section: fewer and different ones teach more than every variation of one text."""
 
-Mutation = Callable[[str, Prompt], str]
+MAX_STRETCH = 2.5
+"""How many times longer the worse text may be: beyond that a pair teaches length alone."""
+
+TEXT_KINDS = (
+    "certainty",
+    "loaded",
+    "pressure",
+    "forbidden",
+    "uncited_figure",
+    "placeholder",
+    "stretch_section",
+    "deny_risks",
+    "drop_reporting",
+    "drop_dated_milestone",
+    "drop_rollback",
+    "drop_budget_total",
+    "drop_recipient",
+    "drop_kpi",
+    "drop_accountable_party",
+)
+"""Kinds of the catalogue that words without digits, links and markup can carry, and that a section can suffer alone."""
+
+_TOTAL = next(reward for reward in REWARDS if reward.name == "dao_total")
 
 
-def mutation_pairs(case: Case, template: Template) -> Iterator[DpoRow | Drop]:
-    """Pair each reference section with every mutation that changes it; a section that none changes
-    is a drop.
-    """
+def mutation_pairs(case: Case, template: Template, *, seed: int = 0) -> Iterator[DpoRow | Drop]:
+    """Pair each reference section with known changes for the worse; a section that none changes is a drop."""
     for prompt in prompts(case, template):
         chosen = clean(case.sections.get(prompt.spec.key, ""))
         problem = fault(chosen, prompt)
         if problem:
             yield Drop(problem[0], case.key, "dpo", prompt.spec.key, problem[1])
+        else:
+            yield from _pairs(chosen, prompt, seed)
+
+
+def _pairs(chosen: str, prompt: Prompt, seed: int) -> Iterator[DpoRow | Drop]:
+    made = 0
+    for kind, rejected in _mutated(chosen, prompt, seed):
+        if made == PAIRS_PER_SECTION:
+            return
+        if _worth(chosen, prompt) <= _worth(rejected, prompt):
+            detail = f"the rewards do not put the reference above its '{kind}'"
+            yield Drop("not-better", prompt.key, "dpo", prompt.spec.key, detail)
             continue
-        pairs = list(_mutated(chosen, prompt))
-        if not pairs:
-            yield Drop(
-                "no-mutation",
-                case.key,
-                "dpo",
-                prompt.spec.key,
-                "no known change applies to this text",
-            )
-        yield from (_row(prompt, chosen, rejected, kind) for kind, rejected in pairs)
+        made += 1
+        yield _row(prompt, chosen, rejected, kind)
+    if not made:
+        yield Drop("no-mutation", prompt.key, "dpo", prompt.spec.key, "no known change applies to this text")
 
 
-def _mutated(chosen: str, prompt: Prompt) -> Iterator[tuple[str, str]]:
-    for kind, mutate in MUTATIONS:
-        rejected = mutate(chosen, prompt)
-        if rejected != chosen and not outside_grammar(rejected):
+def _mutated(chosen: str, prompt: Prompt, seed: int) -> Iterator[tuple[str, str]]:
+    """Yield the kinds that apply, slots and words in turn, each half in an order that follows from text and seed."""
+    case = prompt.case
+    for kind in _order(f"{seed}:{chosen}"):
+        worse = slotted_mutation(kind, chosen, heading=prompt.spec.heading_in(case.brief.language),
+                                 template=prompt.template, evidence=case.evidence, brief=case.brief,
+                                 seed=seed)  # fmt: skip
+        rejected = clean(worse or "")
+        short = len(rejected) <= MAX_STRETCH * len(chosen)
+        if rejected not in ("", chosen) and short and not outside_grammar(rejected):
             yield kind, rejected
+
+
+def _order(identity: str) -> list[str]:
+    slots, texts = (sorted(kinds, key=lambda kind: sha256_text(f"{identity}:{kind}"))
+                    for kinds in (slot_kinds(), TEXT_KINDS))  # fmt: skip
+    mixed: list[str] = []
+    while slots or texts:
+        mixed += [half.pop(0) for half in (slots, texts) if half]
+    return mixed
+
+
+@functools.lru_cache(maxsize=64)
+def _worth_of(text: str, evidence: str, brief: str, template: str, section: str, required: str) -> float:
+    row = {"dao_evidence_json": evidence, "dao_brief_json": brief, "dao_template": template, "dao_section": section,
+           "dao_required": required}  # fmt: skip
+    return _TOTAL.score(analyse(text, read_task(row, where=section))).value
+
+
+def _worth(text: str, prompt: Prompt) -> float:
+    """Return what the rewards give for a text as the answer to a prompt."""
+    case = prompt.case
+    evidence = canonical_json([item.model_dump(mode="json") for item in case.evidence.values()])
+    return _worth_of(text, evidence, canonical_json(case.brief), case.brief.template, prompt.spec.key,
+                     required_ids(prompt))  # fmt: skip
 
 
 def _row(prompt: Prompt, chosen: str, rejected: str, kind: str) -> DpoRow:
@@ -66,59 +118,3 @@ def _row(prompt: Prompt, chosen: str, rejected: str, kind: str) -> DpoRow:
         dao_section=prompt.spec.key,
         dao_template=prompt.case.brief.template,
     )
-
-
-def swap_figures(text: str, prompt: Prompt) -> str:
-    """Exchange the first two figures that a reader could mistake for each other: same unit, other
-    value.
-
-    The citations stay where they are, so the sentence now states a figure that its evidence does
-    not.
-    """
-    slots = list(SLOT.finditer(text))
-    for index, first in enumerate(slots):
-        for second in slots[index + 1 :]:
-            if _interchangeable(first[1], second[1], prompt):
-                between = text[first.end() : second.start()]
-                return text[: first.start()] + second[0] + between + first[0] + text[second.end() :]
-    return text
-
-
-def _interchangeable(first: str, second: str, prompt: Prompt) -> bool:
-    case = prompt.case
-    a, b = (resolve(body, case.evidence, case.brief, case.brief.language).value for body in (first, second))
-    return a is not None and b is not None and a.unit == b.unit and a.value != b.value
-
-
-def blur_figure(text: str, prompt: Prompt) -> str:
-    """Put a vague word for the first figure and take the citation behind it away."""
-    return re.sub(
-        rf"{SLOT.pattern}(?:[ \t]?{MARK.pattern}){{0,5}}",
-        _VAGUE[prompt.case.brief.language],
-        text,
-        count=1,
-    )
-
-
-def add_praise(text: str, prompt: Prompt) -> str:
-    """End with a sentence that urges the reader."""
-    return _joined([text, _PRAISE[prompt.case.brief.language]], prompt.case.brief.language)
-
-
-def repeat_sentence(text: str, prompt: Prompt) -> str:
-    """Say the first sentence again at the end."""
-    first = parse(text).sentences[0].text.strip()
-    return _joined([text, first], prompt.case.brief.language)
-
-
-def _joined(parts: list[str], language: Language) -> str:
-    return ("" if language == "zh" else " ").join(parts)
-
-
-MUTATIONS: tuple[tuple[str, Mutation], ...] = (
-    ("swapped-figures", swap_figures),
-    ("blurred-figure", blur_figure),
-    ("praise", add_praise),
-    ("repetition", repeat_sentence),
-)
-"""Every mutation with the name that its pairs carry in `dao_pair`."""

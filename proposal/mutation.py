@@ -21,6 +21,7 @@ from proposal.checks.framework import CheckContext
 from proposal.document import parse
 from proposal.evidence import EvidenceSet
 from proposal.planting import Planted
+from proposal.planting_slots import SLOT_CHANGES
 from proposal.template import Template
 from proposal.values import Language
 
@@ -76,6 +77,31 @@ def mutations(
         planted = planter.plant(context, Random(f"{seed}:{planter.kind}"))
         if planted is not None:
             yield Mutation(kind=planter.kind, rule=planter.rule, **planted.fields())
+
+
+def slotted_mutation(
+    kind: str, slotted: str, *, heading: str, template: Template, evidence: EvidenceSet, brief: Brief, seed: int = 0
+) -> str | None:
+    """Return a section's slotted text with one violation planted, or None where it has no place for this kind.
+
+    The kinds that read text see it under its heading, as it stands in a proposal; what they change outside the text
+    (the title, the evidence) is no mutation of it. `slot_kinds()` are those that exist for slotted text only.
+    """
+    slot_change = dict(SLOT_CHANGES).get(kind)
+    if slot_change is not None:
+        return slot_change(slotted, evidence, brief, Random(f"{seed}:{kind}"))
+    head = f"# {brief.title or brief.topic}\n\n## {heading}\n\n"
+    planted = next(
+        mutations(head + slotted, template=template, evidence=evidence, brief=brief, seed=seed, kinds=(kind,)), None
+    )
+    if planted is None or planted.evidence is not None or planted.brief is not None:
+        return None
+    return planted.text.removeprefix(head).strip() if planted.text.startswith(head) else None
+
+
+def slot_kinds() -> tuple[str, ...]:
+    """Return the names of the kinds that change slots and citations of slotted text."""
+    return tuple(kind for kind, _ in SLOT_CHANGES)
 
 
 def mutation_kinds() -> tuple[str, ...]:

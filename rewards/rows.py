@@ -120,7 +120,7 @@ def read_task(row: Mapping[str, Any], *, where: str) -> Task:
 
 @lru_cache(maxsize=MAX_TASKS)
 def _read(evidence_json: str, brief_json: str, template_name: str, section_key: str, required_json: str) -> Task:
-    evidence = _reading("dao_evidence_json", lambda: parse_evidence(_json(evidence_json), where="evidence"))
+    evidence = _reading("dao_evidence_json", lambda: _evidence(_json(evidence_json)))
     brief = _reading("dao_brief_json", lambda: validate(Brief, _json(brief_json), where="brief"))
     template = _reading("dao_template", lambda: load_template(template_name))
     _reading("dao_template", lambda: template.sections_for(brief))
@@ -139,6 +139,11 @@ def _reading(column: str, read: Callable[[], Read]) -> Read:
         ) from None
     except (ValueError, RecursionError) as error:
         raise ColumnError(f"the column '{column}' is malformed: {str(error)[:200]}") from None
+
+
+def _evidence(data: Any) -> EvidenceSet:
+    """Read the evidence; an empty list is a proposal that cites nothing, as many published ones do."""
+    return {} if data == [] else parse_evidence(data, where="evidence")
 
 
 def _json(text: str) -> Any:

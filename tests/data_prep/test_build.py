@@ -45,7 +45,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 def test_the_examples_give_rows_of_every_method_and_lose_none(cut: Path) -> None:
     manifest = json.loads((cut / "manifest.json").read_text(encoding="utf-8"))
-    assert lines(cut / "dropped.jsonl") == []
+    assert {item["reason"] for item in lines(cut / "dropped.jsonl")} <= {"not-better"}
     assert manifest["rows"]["sft"] == manifest["rows"]["grpo"] >= 15
     assert manifest["rows"]["dpo"] >= 40
 
@@ -104,7 +104,7 @@ def test_the_same_case_twice_is_counted_as_duplicates(tmp_path: Path) -> None:
     for name in ("one", "two"):
         shutil.copytree(EXAMPLES / "grants-round", source / name)
     folder = cut_of(tmp_path, source)
-    reasons = [item["reason"] for item in lines(folder / "dropped.jsonl")]
+    reasons = [item["reason"] for item in lines(folder / "dropped.jsonl") if item["reason"] != "not-better"]
     total = sum(len(lines(folder / f"{method}.jsonl")) for method in ROW_OF)
     assert reasons == ["duplicate"] * total
 
