@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from recipes.preflight.files import files_exist
 from recipes.preflight.hardware import hardware_is_there
 from recipes.preflight.images import images_fit
+from recipes.preflight.judged import judged_rows_fit
 from recipes.preflight.keys import keys_exist, values_fit
 from recipes.preflight.model import environment_agrees
 from recipes.preflight.reward_rows import rewards_have_columns, rewards_have_weights
-from recipes.preflight.rows import cut_is_fresh, labels_differ, rows_parse
+from recipes.preflight.rows import cut_is_fresh, rows_parse
 from recipes.preflight.run_folder import output_is_free, resumes_the_same_run
 from recipes.preflight.sizes import batch_divides, lengths_fit, processes_agree
 from recipes.preflight.traps import traps
@@ -39,7 +40,7 @@ OF_THE_RECIPE: tuple[Check, ...] = (
     values_fit,
     files_exist,
     rows_parse,
-    labels_differ,
+    judged_rows_fit,
     cut_is_fresh,
     images_fit,
     rewards_have_columns,

@@ -28,11 +28,12 @@ def rows_parse(recipe: Recipe) -> Iterator[Problem]:
         ("val_dataset", _training(recipe)),
         ("chord_sft_dataset", "sft"),
     ):
-        for path in _files(recipe, key):
+        for path in data_paths(recipe, key):
             yield from _row_problems(path, training)
 
 
-def _files(recipe: Recipe, key: str) -> list[Path]:
+def data_paths(recipe: Recipe, key: str) -> list[Path]:
+    """Return the files that a key names, as far as they are there."""
     paths = [Path(file_part(text)) for text in recipe.listed(key)]
     return [path for path in paths if path.is_file()]
 
@@ -71,29 +72,13 @@ def _said(fault: Fault) -> str:
     return fault.message + (f" (found {fault.found})" if fault.found else "") + near
 
 
-def labels_differ(recipe: Recipe) -> Iterator[Problem]:
-    """KTO sees wanted and unwanted texts; of one kind alone it learns nothing, and says nothing."""
-    if recipe.rlhf_type != "kto":
-        return
-    labels: Counter[bool] = Counter()
-    for path in _files(recipe, "dataset"):
-        labels.update(item.data.get("label") is True for item in read_rows(path) if isinstance(item, RawRow))
-    if len(labels) == 1:
-        only = "true" if True in labels else "false"
-        yield Problem(
-            recipe.where("dataset"),
-            f"every row has the label {only} ({labels.total()} rows)",
-            "add rows that the committee decided the other way, or train with SFT or DPO",
-        )
-
-
 def cut_is_fresh(recipe: Recipe) -> Iterator[Problem]:
     """Rows are those their data cut was built with, and ask in the words that serving uses today.
 
     What ms-swift caches of a data set by itself is not looked at again when a plugin or template changes.
     """
     for key in ("dataset", "val_dataset", "chord_sft_dataset"):
-        for path in _files(recipe, key):
+        for path in data_paths(recipe, key):
             yield from _stale(path)
     if recipe.truth("load_from_cache_file"):
         yield Problem(
@@ -103,7 +88,9 @@ def cut_is_fresh(recipe: Recipe) -> Iterator[Problem]:
         )
     for text in recipe.listed("cached_dataset"):
         folder = Path(text)
-        newer = [path for path in _files(recipe, "dataset") if folder.is_dir() and _written(path) > _written(folder)]
+        newer = [
+            path for path in data_paths(recipe, "dataset") if folder.is_dir() and _written(path) > _written(folder)
+        ]
         if newer:
             yield Problem(
                 recipe.where("cached_dataset"),

@@ -73,12 +73,6 @@ def batch_divides(recipe: Recipe) -> Iterator[Problem]:
     """Completions of one prompt fill whole batches: ms-swift's own arithmetic, before a model is
     loaded.
     """
-    if recipe.rlhf_type == "kto" and recipe.whole("per_device_train_batch_size", 1) < 2:
-        yield Problem(
-            recipe.where("per_device_train_batch_size"),
-            "KTO compares the rows of a batch with each other, so one row a device teaches nothing",
-            "write at least 2; gradient_accumulation_steps down keeps the whole batch as it is",
-        )
     if recipe.rlhf_type == "grpo":
         yield from _groups_fill_batches(recipe)
 

@@ -140,7 +140,9 @@ def too_many_heads(folder: Path) -> Recipe:
     return loaded(path)
 
 
-REFUSED = a_row("kto", label=False)
+OTHER = {"role": "assistant", "content": "Sales were not counted."}
+ANOTHER = a_row("kto", messages=[USER, OTHER])
+REFUSED = a_row("kto", label=False, messages=[SYSTEM, USER, {"role": "assistant", "content": "Sales were large."}])
 MISTAKES = (
     Mistake("a misspelt key", keys(lora_rnk=8), "sft.yaml:", "no such key", "'lora_rank'?"),
     Mistake("a key of another command", keys(num_generations=4), "sft.yaml:", "belongs to rlhf", "remove it"),
@@ -152,9 +154,14 @@ MISTAKES = (
     Mistake("a row without an answer", rows("sft", {"messages": [USER]}), "sft.jsonl:2 row 2", "without an answer", ""),
     Mistake("a pair of equal texts", rows("dpo", PAIR), "dpo.jsonl:2 row 2", "the same text", "remove the row"),
     Mistake("a reward model without pairs", rows("rm", a_row()), "rm.jsonl:2 row 2", "lacks the text", "add"),
-    Mistake("a label in words", rows("kto", a_row("kto", label="no"), REFUSED), "kto.jsonl:2 row 2", "has to be", ""),
-    Mistake("one label only", only("kto", a_row("kto")), "kto.yaml:", "has the label true", "the other way"),
-    Mistake("one row a device in KTO", keys("kto", per_device_train_batch_size=1), "kto.yaml:", "KTO compares", "2"),
+    Mistake("a label in words", rows("kto", a_row("kto", label="no", messages=[USER, OTHER])), "kto.jsonl:2 row 2",
+            "has to be true or false", "without quotes"),
+    Mistake("one label only", only("kto", a_row("kto"), ANOTHER), "kto.yaml:", "has the label true", "the other way"),
+    Mistake("a batch of one in KTO", keys("kto", per_device_train_batch_size=1), "kto.yaml:", "KTO compares", "2"),
+    Mistake("a row left alone in KTO", rows("kto", REFUSED, ANOTHER), "kto.yaml:",
+            "3 rows in batches of 2", "take one row away"),
+    Mistake("one answer twice in KTO", only("kto", a_row("kto"), REFUSED, a_row("kto"), ANOTHER),
+            "kto.yaml:", "2 rows share their answer", "keep one row"),
     Mistake("a reward column that is missing", rows("grpo", a_row("grpo", dao_evidence_json=None)),
             "grpo.jsonl:2 row 2", "'dao_evidence_json' is missing", "write the column in every row"),
     Mistake("a reserved column", rows("grpo", a_row("grpo", solution="x")), "row 2, solution", "of its own", "dao_"),
