@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -83,3 +85,12 @@ def run_environment(env: Mapping[str, str]) -> dict[str, str]:
     """
     paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH", "")])]
     return {**os.environ, **env, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+@functools.cache
+def machine() -> dict[str, object]:
+    """Return what kind of machine this is: processor, cores it may use, and GPUs as the driver names them."""
+    tool = shutil.which("nvidia-smi")
+    listed = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False).stdout if tool else ""
+    gpus = [line.partition(": ")[2].partition(" (")[0] for line in listed.splitlines() if line.startswith("GPU ")]
+    return {"architecture": platform.machine(), "cores": len(os.sched_getaffinity(0)), "gpus": gpus}

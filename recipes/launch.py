@@ -4,18 +4,15 @@
 
 Nothing about training is decided here. The run is `swift <command> <file> [--key value …]`, the
 very command a user of ms-swift would type; the launcher adds checks before it and a record after
-it. Exit codes: 0 the run (or dry run) went well, 2 a wrong command line or file, 6 the preflight
-found problems, 130 interrupted, else the exit code of ms-swift.
+it. Exit codes: 0 the run (or dry run) went well, 2 a wrong command line or file, 5 the record is not whole, 6 the
+preflight found problems, 124 ended because it stood still, 130 interrupted, else the exit code of ms-swift.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime as dt
-import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,17 +21,17 @@ from pathlib import Path
 
 import yaml
 
-from proposal.errors import AgentError, ConfigError, InputError
+from proposal.errors import AgentError, ConfigError, InputError, IntegrityError
 from recipes.environment import installed, run_environment, swift_command, training_python
 from recipes.preflight import CHECKS, check
 from recipes.preflight.sizes import processes
 from recipes.problems import render
-from recipes.recipe import Method, Recipe, as_arguments, load_recipe
+from recipes.progress import LOG_FILE
+from recipes.recipe import Method, Recipe, as_arguments, file_part, is_hub_id, load_recipe
+from recipes.record_checks import record_problems
 from recipes.records import finish_run, last_checkpoint, start_run
-
-INTERRUPTED = 130
-PATIENCE = 60.0
-"""Seconds that an interrupted run gets to end by itself."""
+from recipes.stalls import DEFAULT_MINUTES
+from recipes.supervise import INTERRUPTED, OUTPUT_FILE, Watching, last_lines, supervise
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,7 @@ class Request:
     overrides: tuple[str, ...]
     dry_run: bool
     resume: str
+    watch: Watching
 
 
 def main(method: Method, about: str, argv: Sequence[str] | None = None) -> int:
@@ -60,7 +58,7 @@ def main(method: Method, about: str, argv: Sequence[str] | None = None) -> int:
             return ConfigError.exit_code
         if request.dry_run:
             return 0
-        return run(recipe)
+        return run(recipe, request.watch)
     except AgentError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -77,8 +75,14 @@ def read_command_line(about: str, argv: Sequence[str] | None = None) -> Request:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--dry-run", action="store_true", help="check, print command and values, stop")
     parser.add_argument("--resume", default="", metavar="last|FOLDER", help="go on from the last whole checkpoint")
+    parser.add_argument(
+        "--stall-minutes", type=float, default=DEFAULT_MINUTES, metavar="N",
+        help="without a new logged step for so long, tell where all processes stand (default %(default)g; 0: never)",
+    )  # fmt: skip
+    parser.add_argument("--end-stalled", action="store_true", help="end such a run, with exit code 124")
     found = parser.parse_intermixed_args(argv)
-    return Request(found.config, tuple(found.overrides), found.dry_run, found.resume)
+    watch = Watching(found.stall_minutes, found.end_stalled)
+    return Request(found.config, tuple(found.overrides), found.dry_run, found.resume, watch)
 
 
 def with_resume(recipe: Recipe, resume: str) -> Recipe:
@@ -120,48 +124,56 @@ def describe(recipe: Recipe) -> str:
     )
 
 
-def run(recipe: Recipe) -> int:
-    """Start ms-swift, wait for it, keep the record; return its exit code."""
+def run(recipe: Recipe, watch: Watching) -> int:
+    """Start ms-swift, show its course, keep the record; return its exit code."""
     python = training_python()
     command = command_of(recipe, python)
+    folder = Path(str(recipe.values["output_dir"]))
     manifest = start_run(recipe, command, versions=installed(python), now=dt.datetime.now(dt.UTC))
-    exit_code = run_to_end(command, run_environment({}))
+    exit_code = supervise(command, run_environment(offline(recipe)), run=folder, watch=watch)
     record = finish_run(recipe, manifest, exit_code=exit_code, now=dt.datetime.now(dt.UTC))
-    folder = recipe.values["output_dir"]
-    if record is not None:
-        sys.stderr.write(f"{folder}: {record['kind']} {record['weights']}, record.json written\n")
-    elif exit_code:
-        sys.stderr.write(
-            f"{folder}: ms-swift ended with exit code {exit_code}; its message stands above\n"
-            "  to do: mend the cause, then go on with --resume last\n"
-        )
-    return exit_code
+    draw_curves(python, folder)
+    if record is None:
+        return failed(folder, exit_code)
+    problems = record_problems(folder)
+    if problems:
+        sys.stderr.write(render(problems, "in the record") + "\n")
+        return IntegrityError.exit_code
+    sys.stderr.write(f"{folder}: {record['kind']} {record['weights']}, record.json written\n")
+    return 0
 
 
-def run_to_end(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a command and everything it starts as one group; an interrupt of ours ends the whole group.
-
-    ms-swift starts further processes, and one that outlives its launcher holds the memory of the machine.
+def offline(recipe: Recipe) -> dict[str, str]:
+    """Return what keeps the libraries from asking a hub, where the recipe needs none: without it a machine that has no
+    way out waits for each of their look-ups to time out.
     """
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    process = subprocess.Popen(command, env=dict(environment), start_new_session=True)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        _end_group(process)
-        return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    asks = is_hub_id(str(recipe.values.get("model", ""))) or recipe.truth("use_hf")
+    asks = asks or any(not Path(file_part(text)).exists() for text in recipe.listed("dataset"))
+    return {} if asks else dict.fromkeys(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"), "1")
 
 
-def _interrupt(signum: int, frame: object) -> None:  # noqa: ARG001
-    raise KeyboardInterrupt
+def draw_curves(python: Path, folder: Path) -> None:
+    """Draw what has been logged; a run is not spoilt by a plot that could not be drawn."""
+    if not (folder / LOG_FILE).is_file():
+        return
+    command = [str(python), "-m", "recipes.curves", str(folder)]
+    done = subprocess.run(command, env=run_environment({}), capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.stderr.write(f"{folder}: no curves were drawn: {last_words(done.stderr)}\n")
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Ask a group of processes to end, and end it when it does not."""
-    for sign in (signal.SIGINT, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.wait(PATIENCE)
+def last_words(text: str) -> str:
+    return (text.strip().splitlines() or ["nothing was said"])[-1]
+
+
+def failed(folder: Path, exit_code: int) -> int:
+    """Say how a run ended that left no record, with the last of what ms-swift printed."""
+    told = "\n".join(f"  | {line}" for line in last_lines(folder / OUTPUT_FILE))
+    if exit_code == INTERRUPTED:
+        told = "  interrupted"
+    why = f"ms-swift ended with exit code {exit_code}" if exit_code else "ms-swift left no whole checkpoint"
+    sys.stderr.write(
+        f"{told}\n{folder}: {why}; all it printed is in {folder / OUTPUT_FILE}\n"
+        "  to do: mend the cause, then go on with --resume last\n"
+    )
+    return exit_code or 1

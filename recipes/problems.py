@@ -18,7 +18,7 @@ class Problem:
         return f"{self.where}: {self.message}" + (f"\n  to do: {self.fix}" if self.fix else "")
 
 
-def render(problems: Sequence[Problem]) -> str:
+def render(problems: Sequence[Problem], found: str = "found before the start") -> str:
     """Show all problems, the count first."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"{count} found before the start:", *map(str, problems)])
+    return "\n".join([f"{count} {found}:", *map(str, problems)])

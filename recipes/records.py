@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from proposal.prompt import prompt_hash
+from recipes.card import base_licence, card
+from recipes.environment import machine
+from recipes.progress import LOG_FILE, read_log
 from recipes.recipe import Recipe, as_arguments, file_part
 from rewards import reward_version
 
@@ -35,7 +38,7 @@ def last_checkpoint(folder: Path) -> Path | None:
     A run that was killed while saving leaves a newer folder without it.
     """
     for path in sorted(folder.glob("checkpoint-*"), key=_step, reverse=True):
-        if _CHECKPOINT.match(path.name) and _state(path):
+        if _CHECKPOINT.match(path.name) and read_state(path):
             return path
     return None
 
@@ -45,7 +48,7 @@ def _step(path: Path) -> int:
     return int(match[1]) if match else -1
 
 
-def _state(checkpoint: Path) -> dict[str, Any]:
+def read_state(checkpoint: Path) -> dict[str, Any]:
     try:
         return dict(json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
@@ -69,6 +72,7 @@ def start_run(
         "prompt_hash": prompt_hash(),
         "reward_version": reward_version(),
         "environment": dict(versions),
+        "machine": machine(),
         "started_at": now.astimezone(dt.UTC).isoformat(timespec="seconds"),
     }
     _write(_folder(recipe) / RUN_FILE, manifest)
@@ -81,13 +85,13 @@ def finish_run(
     """Complete the manifest; after a run that ended well, write the model record and return it."""
     folder = _folder(recipe)
     checkpoint = last_checkpoint(folder)
-    state = _state(checkpoint) if checkpoint else {}
+    state = read_state(checkpoint) if checkpoint else {}
     ended = {
         **manifest,
         "finished_at": now.astimezone(dt.UTC).isoformat(timespec="seconds"),
         "exit_code": exit_code,
         "global_step": state.get("global_step", 0),
-        "metrics": last_metrics(folder / "logging.jsonl"),
+        "metrics": last_metrics(folder / LOG_FILE),
     }
     _write(folder / RUN_FILE, ended)
     if exit_code or checkpoint is None:
@@ -106,6 +110,7 @@ def _record(recipe: Recipe, run: Mapping[str, Any], checkpoint: Path) -> dict[st
         "prompt_hash",
         "reward_version",
         "environment",
+        "machine",
         "resolved",
         "metrics",
         "global_step",
@@ -117,41 +122,10 @@ def _record(recipe: Recipe, run: Mapping[str, Any], checkpoint: Path) -> dict[st
         "weights": checkpoint.name,
         "weights_sha256": weights_hash(checkpoint),
         "base_model": str(recipe.values.get("model", "")),
+        "base_licence": base_licence(str(recipe.values.get("model", ""))),
         "created_at": run["finished_at"],
         **{key: run[key] for key in kept},
     }
-
-
-def card(record: Mapping[str, Any]) -> str:
-    """Write the model card: what it is, from what, how it was made, and what was measured."""
-    versions = (f"{name} {version}" for name, version in record["environment"].items())
-    lines = [
-        f"# {record['name']}",
-        "",
-        f"{record['kind'].capitalize()} for `{record['base_model']}`, trained by",
-        f"{record['method'].upper()} for {record['global_step']} steps. It drafts sections of governance",
-        "proposals with slots in place of figures; it holds no facts and must not be used without",
-        "evidence and the checks.",
-        "",
-        f"Weights: `{record['weights']}`, sha256 {record['weights_sha256']}",
-        "",
-        "## Data",
-        "",
-        *(f"- `{item['file']}`, {item['rows']} rows, {item['sha256']}" for item in record["data"]),
-        "",
-        "## Last metrics",
-        "",
-        "| metric | value |",
-        "|---|---|",
-        *(f"| {name} | {value} |" for name, value in record["metrics"].items()),
-        "",
-        "## Made with",
-        "",
-        ", ".join(versions),
-        "",
-        f"The resolved recipe and all hashes are in `{RECORD_FILE}`.",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def last_metrics(log: Path) -> dict[str, float]:
@@ -162,33 +136,21 @@ def last_metrics(log: Path) -> dict[str, float]:
     return metrics
 
 
-def read_log(log: Path) -> Iterator[dict[str, Any]]:
-    """Yield the entries of `logging.jsonl`; a line that was cut off by a kill is passed over."""
-    if not log.is_file():
-        return
-    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict):
-            yield entry
-
-
 def data_files(recipe: Recipe) -> Iterator[dict[str, Any]]:
     """Describe each data file by what it really is: a link to the newest cut is followed."""
     for text in [*recipe.listed("dataset"), *recipe.listed("val_dataset")]:
         path = Path(file_part(text)).resolve()
         if path.is_file():
             manifest = path.parent / "manifest.json"
-            cut = json.loads(manifest.read_text(encoding="utf-8"))["id"] if manifest.is_file() else ""
+            cut = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
             with path.open("rb") as lines:
                 rows = sum(1 for line in lines if line.strip())
             yield {
                 "file": f"{path.parent.name}/{path.name}",
                 "sha256": _file_hash(path),
                 "rows": rows,
-                "cut": cut,
+                "cut": cut.get("id", ""),
+                "licences": cut.get("licences", {}),
             }
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from proposal.errors import InputError
+from proposal.errors import InputError, IntegrityError
 from recipes.launch import with_resume
+from recipes.record_checks import drop_resume_files, record_problems
 from recipes.records import finish_run, last_checkpoint, last_metrics, start_run
 from tests.recipes.builders import a_recipe, loaded
 
@@ -77,6 +78,7 @@ def test_a_run_that_ended_well_becomes_a_model_record(tmp_path: Path) -> None:
     card = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
     assert "| loss | 1.5 |" in card
     assert record["weights_sha256"] in card
+    assert str(tmp_path) not in card
 
 
 def test_a_run_that_failed_leaves_its_manifest_and_no_record(tmp_path: Path) -> None:
@@ -93,3 +95,77 @@ def test_a_log_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
     log = tmp_path / "logging.jsonl"
     log.write_text('{"loss": 2.0, "global_step/max_steps": "1/3"}\n{"loss": 1.', encoding="utf-8")
     assert last_metrics(log) == {"loss": 2.0}
+
+
+# --- is a record whole? -----------------------------------------------------------------------------------------------
+
+
+def whole_record(tmp_path: Path) -> Path:
+    """Finish a run and return its folder."""
+    recipe = loaded(a_recipe(tmp_path))
+    versions = {"ms-swift": "4.6.0", "python": "3.11.7", "torch": "2.13.0", "transformers": "5.19.0"}
+    manifest = start_run(recipe, ["swift"], versions=versions, now=NOW)
+    run = tmp_path / "run"
+    saved = checkpoint(run, 2)
+    (saved / "optimizer.pt").write_bytes(bytes(1_000))
+    (run / "logging.jsonl").write_text('{"loss": 1.5}\n', encoding="utf-8")
+    assert finish_run(recipe, manifest, exit_code=0, now=NOW) is not None
+    return run
+
+
+def changed(run: Path, **fields: object) -> list[str]:
+    """Change the record on disk and return what is then found."""
+    path = run / "record.json"
+    record = {**json.loads(path.read_text(encoding="utf-8")), **fields}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    return [str(problem) for problem in record_problems(run)]
+
+
+def test_a_finished_run_is_a_whole_record(tmp_path: Path) -> None:
+    assert record_problems(whole_record(tmp_path)) == []
+
+
+@pytest.mark.parametrize("name", ["resolved", "data", "reward_version", "environment", "machine", "prompt_hash"])
+def test_a_record_without_one_of_its_parts_is_named_so(tmp_path: Path, name: str) -> None:
+    assert f"{name}: is missing or empty" in "\n".join(changed(whole_record(tmp_path), **{name: None}))
+
+
+def test_a_loss_that_is_no_number_is_no_record(tmp_path: Path) -> None:
+    assert "metrics.loss: is nan" in "\n".join(changed(whole_record(tmp_path), metrics={"loss": float("nan")}))
+
+
+def test_weights_that_were_changed_or_lost_are_found(tmp_path: Path) -> None:
+    run = whole_record(tmp_path)
+    weights = run / "checkpoint-2" / "adapter_model.safetensors"
+    weights.write_bytes(b"other")
+    assert "the weights are not those of the record" in str(record_problems(run)[0])
+    weights.unlink()
+    assert "holds no weights" in str(record_problems(run)[0])
+
+
+@pytest.mark.parametrize("section", ["Limits", "Licences"])
+def test_a_card_without_limits_or_licences_is_refused(tmp_path: Path, section: str) -> None:
+    run = whole_record(tmp_path)
+    card = run / "README.md"
+    card.write_text(card.read_text(encoding="utf-8").replace(f"## {section}", "## Other"), encoding="utf-8")
+    assert [problem.message for problem in record_problems(run)] == [f"has no section '{section}'"]
+
+
+def test_a_run_that_has_not_ended_is_no_record(tmp_path: Path) -> None:
+    start_run(loaded(a_recipe(tmp_path)), ["swift"], versions={}, now=NOW)
+    with pytest.raises(InputError, match="there is no model record"):
+        record_problems(tmp_path / "run")
+
+
+def test_a_whole_record_can_be_freed_of_what_only_resuming_needs(tmp_path: Path) -> None:
+    run = whole_record(tmp_path)
+    assert drop_resume_files(run) == 1_000
+    assert record_problems(run) == []
+
+
+def test_of_an_incomplete_record_nothing_is_removed(tmp_path: Path) -> None:
+    run = whole_record(tmp_path)
+    (run / "README.md").unlink()
+    with pytest.raises(IntegrityError, match="is not whole"):
+        drop_resume_files(run)
+    assert (run / "checkpoint-2" / "optimizer.pt").is_file()
