@@ -102,7 +102,7 @@ class Memory:
 
 def plan_of(recipe: Recipe, shape: ModelShape, *, devices: int) -> Plan:
     """Read from a recipe what decides the sizes; what it leaves out has ms-swift's default."""
-    kind = recipe.method.rlhf_type
+    kind = recipe.rlhf_type
     full = str(recipe.values.get("tuner_type", "lora")) == "full"
     zero = zero_of(str(recipe.values.get("deepspeed", "")))
     weight_bytes = BYTES.get(str(recipe.values.get("torch_dtype", shape.weight_type)), 2)
