@@ -1,80 +1,47 @@
 """Build a data cut: the rows of every training method from cases, reviews and published proposals, in one dated, hashed
 folder.
 
+    python -m data_prep.build recipes/configs/data.yaml [--processes N]
     python -m data_prep.build --from examples [--from reviews.jsonl] --out data/cuts [--name NAME]
 
-The folder's name holds a hash over everything in it, so a run can never read a stale file under a
-known name, and the same inputs give the same bytes anywhere. `OUT/NAME` is a link to the newest cut
-of that name, for recipes. What did not become a row stands in `dropped.jsonl` with its reason.
+Inputs go to the lake, near-duplicates are found, every proposal gets its side, and processes make rows of a few records
+each. A build that is killed goes on where it stopped and writes the same bytes, whatever the number of processes. The
+folder's name holds a hash over everything in it, so a run can never read a stale file under a known name. `OUT/NAME` is
+a link to the newest cut of that name, for recipes. What did not become a row stands in `dropped.jsonl` with its reason.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime as dt
-import hashlib
-import importlib.metadata
+import fcntl
 import json
 import os
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data_prep.cases import case_folders, case_inputs, read_case, read_reviews
-from data_prep.faults import Fault, shown
-from data_prep.inversion import invert
-from data_prep.pairs import mutation_pairs
-from data_prep.proposals import read_proposals
-from data_prep.reading import read_rows
-from data_prep.records import METHODS, ROW_OF, Case, Drop, Method, ReviewedDraft, Row
-from data_prep.rows import edit_pairs, grpo_rows, kto_rows, sft_rows
-from data_prep.variants import with_distractors, with_missing
-from proposal.errors import AgentError, InputError
-from proposal.evidence import Evidence
-from proposal.hashing import canonical_json, sha256_text
-from proposal.prompt import prompt_hash
-from proposal.template import Template, load_template
+from data_prep.config import BuildConfig, InputFile, config_from, input_files, load_config
+from data_prep.cut import CutPlan, write_cut
+from data_prep.faults import Fault
+from data_prep.lake import Ingest, Lake, Source, code_hash, file_hash, missing_package
+from data_prep.placing import place_records
+from data_prep.policy import load_policy
+from data_prep.proposals import Proposal, read_proposals
+from data_prep.records import Drop
+from data_prep.split import NO_SPLIT, SIDES, Side, Split, load_split
+from data_prep.tokens import Tokenizer, tokenizer_of
+from data_prep.units import CASES, PROPOSALS, REVIEWS, CaseRecord, ReviewRecord, RowTask, SignTask
+from data_prep.workers import Note, Progress, run_tasks, silent
+from proposal.errors import AgentError, ConflictError, InputError
+from proposal.hashing import sha256_data
 
-MANIFEST_FORM = "dao-agent-cut/1"
-LONGEST = 10
-"""How many of the longest rows a manifest names."""
-
-_METHOD_OF: dict[type[Row], Method] = {row: method for method, row in ROW_OF.items()}
-
-
-@dataclass(slots=True)
-class Cut:
-    """Rows and drops being collected; a row that equals an earlier one is a drop."""
-
-    rows: dict[Method, list[Row]] = field(default_factory=lambda: {method: [] for method in METHODS})
-    drops: list[Drop] = field(default_factory=list)
-    inputs: dict[str, str] = field(default_factory=dict)
-    templates: dict[str, str] = field(default_factory=dict)
-    licences: Counter[str] = field(default_factory=Counter)
-    _seen: set[str] = field(default_factory=set)
-
-    def add(self, item: Row | Drop) -> None:
-        """Keep a row, or count a drop."""
-        if isinstance(item, Drop):
-            self.drops.append(item)
-            return
-        method = _METHOD_OF[type(item)]
-        identity = sha256_text(method + canonical_json(item.model_dump(exclude={"dao_source", "dao_pair"})))
-        if identity in self._seen:
-            self.drops.append(Drop("duplicate", item.dao_source, method, item.dao_section, "equals an earlier row"))
-        else:
-            self._seen.add(identity)
-            self.rows[method].append(item)
-
-    def template(self, name: str) -> Template:
-        """Load a template and note its hash for the manifest."""
-        template = load_template(name)
-        self.templates[name] = template.hash
-        return template
+TABLE_OF = {"cases": CASES, "reviews": REVIEWS, "proposals": PROPOSALS}
 
 
 def build(sources: Sequence[Path], *, out: Path, name: str, now: dt.datetime, variant_seed: int | None = None) -> Path:
@@ -82,209 +49,224 @@ def build(sources: Sequence[Path], *, out: Path, name: str, now: dt.datetime, va
 
     With a `variant_seed` each inverted proposal is added again with foreign evidence, and with some missing.
     """
-    cut = Cut()
-    for source in sources:
-        if source.is_dir():
-            _add_cases(cut, source)
-        elif source.suffix == ".jsonl":
-            _add_lines(cut, source, variant_seed)
-        else:
-            raise InputError("is neither a folder of cases nor a .jsonl file of reviews or proposals",
-                             where=str(source), fix="check the path")  # fmt: skip
-    return _write(cut, out=out, name=name, now=now)
+    return build_cut(config_from(sources, out=out, name=name, variants=variant_seed), now=now)
 
 
-def _add_cases(cut: Cut, source: Path) -> None:
-    for folder in case_folders(source):
-        case = read_case(folder, root=source)
-        for path in case_inputs(folder):
-            cut.inputs[f"{case.key}/{path.name}"] = file_hash(path)
-        for item in _case_rows(case, cut.template(case.brief.template)):
-            cut.add(item)
+def build_cut(config: BuildConfig, *, now: dt.datetime, processes: int = 1, note: Note = silent) -> Path:
+    """Build the cut of a configuration; return its folder."""
+    try:
+        return Build(config, now, processes, note).run()
+    except ModuleNotFoundError as error:
+        raise missing_package(error) from None
 
 
-def _case_rows(case: Case, template: Template) -> Iterator[Row | Drop]:
-    yield from sft_rows(case, template)
-    yield from mutation_pairs(case, template)
-    yield from grpo_rows(case, template)
+@dataclass(slots=True)
+class Build:
+    """One run of a build: its stages in their order, each of which can be repeated."""
+
+    config: BuildConfig
+    now: dt.datetime
+    processes: int
+    note: Note
+
+    def run(self) -> Path:
+        """Run every stage; return the folder of the cut."""
+        files = input_files(self.config)
+        split = load_split(Path(self.config.split)) if self.config.split else NO_SPLIT
+        tokenizer = tokenizer_of(self.config.tokenizer)
+        inputs = [_source(file) for file in files]
+        key = self._key(inputs, split, tokenizer)
+        out = Path(self.config.out)
+        work = out / f".work-{self.config.name}-{key}"
+        work.mkdir(parents=True, exist_ok=True)
+        with _locked(work):
+            ingests = self._ingest(files, inputs)
+            places = self._places(work, ingests, split)
+            units = self._rows(work, ingests, places, tokenizer)
+            self.note("cut", 0, 1)
+            sides: tuple[Side, ...] = SIDES if self.config.split else ("train",)
+            plan = CutPlan(self.config.name, out, units, places, ingests, _hashes(files, inputs), self.config.row_sets,
+                           sides, split, load_policy(), tokenizer.name, key, self._began(work))  # fmt: skip
+            folder = write_cut(plan)
+            self.note("cut", 1, 1)
+            shutil.rmtree(work)
+        return folder
+
+    def _key(self, inputs: Sequence[Source], split: Split, tokenizer: Tokenizer) -> str:
+        """Return the name of this build's working folder: whatever a row depends on is in it."""
+        config = self.config.model_dump(mode="json", exclude={"out", "lake", "tokenizer", "split"})
+        return sha256_data([config, [(item.name, item.sha256) for item in inputs], split.hash, load_policy().hash,
+                            tokenizer.name, code_hash()])[:12]  # fmt: skip
+
+    def _began(self, work: Path) -> dt.datetime:
+        """Return when this build was first started: a build that goes on has the date of its beginning."""
+        mark = work / "began"
+        if not mark.is_file():
+            mark.write_text(self.now.isoformat(), encoding="ascii")
+        return dt.datetime.fromisoformat(mark.read_text(encoding="ascii"))
+
+    def _ingest(self, files: Sequence[InputFile], inputs: Sequence[Source]) -> list[Ingest]:
+        lake, done = Lake(self.config.lake_folder), []
+        for number, (file, source) in enumerate(zip(files, inputs, strict=True)):
+            self.note("lake", number, len(files))
+            records = _records(file, self.config)
+            done.append(lake.ingest(source, TABLE_OF[file.kind], records, policy=load_policy(), at=self.now))
+        self.note("lake", len(files), len(files))
+        return done
+
+    def _places(self, work: Path, ingests: Sequence[Ingest], split: Split) -> Path | None:
+        """Give every proposal its cluster and its side, and write them in the order in which rows are made."""
+        lake = self.config.lake_folder
+        tables = [lake / ingest.file for ingest in ingests if ingest.table == PROPOSALS.name and ingest.records]
+        if not tables:
+            return None
+        target = work / "records.parquet"
+        if target.is_file():
+            return target
+        tasks = [SignTask(path, work / "signs" / f"{number:05}.parquet") for number, path in enumerate(tables)]
+        run_tasks("near-duplicates", tasks, processes=self.processes, note=self.note)
+        place_records(tables, work / "signs" / "*.parquet", split, target, where=self.config.split)
+        return target
+
+    def _rows(self, work: Path, ingests: Sequence[Ingest], places: Path | None, tokenizer: Tokenizer) -> list[Path]:
+        import pyarrow.parquet as pq
+
+        lake = self.config.lake_folder
+        whole = [(ingest.table, lake / ingest.file) for ingest in ingests if ingest.table != PROPOSALS.name]
+        spans: list[tuple[str, Path, int]] = []
+        for table, path in [*whole, *([(PROPOSALS.name, places)] if places else [])]:
+            groups = pq.ParquetFile(path).num_row_groups if table != REVIEWS.name else 1
+            spans += [(table, path, group) for group in range(groups)]
+        config = self.config
+        tasks: list[RowTask] = [
+            RowTask(table, number, path, group, work / "rows" / f"{number:06}.parquet", config.row_sets,  # type: ignore[arg-type]
+                    config.variants, tokenizer.folder)
+            for number, (table, path, group) in enumerate(spans)
+        ]  # fmt: skip
+        run_tasks("rows", tasks, processes=self.processes, note=self.note)
+        return [task.target for task in tasks]
 
 
-def _add_lines(cut: Cut, source: Path, seed: int | None) -> None:
-    """Tell reviews from proposals by the fields of the first line."""
-    cut.inputs[source.name] = file_hash(source)
-    first = next(iter(read_rows(source)))
-    if isinstance(first, Fault):
-        raise InputError(first.message, where=f"{first.file}:{first.line}" if first.line else first.file, fix=first.fix)
-    if {"draft", "review"} <= set(first.data):
-        _add_reviews(cut, source)
-    elif {"title", "body"} <= set(first.data):
-        _add_proposals(cut, source, seed)
+def _source(file: InputFile) -> Source:
+    """Return an input by name and hash; a folder of cases has the hash of all its files."""
+    if file.kind != "cases":
+        return Source(file.path.name, file_hash(file.path), file.path)
+    return Source(file.path.resolve().name, sha256_data(_case_hashes(file.path)))
+
+
+def _case_hashes(folder: Path) -> dict[str, str]:
+    root = Path(folder.name)
+    return {
+        (root / case.relative_to(folder) / path.name).as_posix(): file_hash(path)
+        for case in case_folders(folder)
+        for path in case_inputs(case)
+    }
+
+
+def _hashes(files: Sequence[InputFile], inputs: Sequence[Source]) -> dict[str, str]:
+    """Return the hash of every input file, by the name that the manifest gives it."""
+    found: dict[str, str] = {}
+    for file, source in zip(files, inputs, strict=True):
+        for name, digest in (_case_hashes(file.path) if file.kind == "cases" else {source.name: source.sha256}).items():
+            if found.setdefault(name, digest) != digest:
+                raise InputError("two inputs have this name", where=name, fix="rename one of them")
+    return found
+
+
+def _records(file: InputFile, config: BuildConfig) -> Iterator[Any]:
+    """Yield the records of an input and its drops; a line that cannot be read stops the build and is named."""
+    if file.kind == "cases":
+        yield from (CaseRecord.of(read_case(folder, root=file.path)) for folder in case_folders(file.path))
+    elif file.kind == "reviews":
+        for reviewed in read_reviews(file.path):
+            yield ReviewRecord(reviewed.source, reviewed.model_dump_json())
     else:
-        raise InputError(f"found {shown(first.data)}", where=str(source),
-                         expected="lines with 'draft' and 'review', or with 'title' and 'body'")  # fmt: skip
+        for item in read_proposals(file.path):
+            if isinstance(item, Fault):
+                raise InputError(item.message, where=f"{item.file}:{item.line}", fix=item.fix)
+            yield _allowed(item, config)
 
 
-def _add_proposals(cut: Cut, source: Path, seed: int | None) -> None:
-    template = cut.template("generic")
-    before: list[Evidence] = []
-    for item in read_proposals(source):
-        if isinstance(item, Fault):
-            raise InputError(item.message, where=f"{item.file}:{item.line}", fix=item.fix)
-        if isinstance(item, Drop):
-            cut.add(item)
-            continue
-        cut.licences[item.licence] += 1
-        inverted = invert(item, template)
-        for drop in inverted.drops:
-            cut.add(drop)
-        if inverted.sections:
-            for row in _case_rows(inverted.case, template):
-                cut.add(row)
-            for variant in _variants(inverted.case, before, seed) if seed is not None else ():
-                for row in (*sft_rows(variant, template), *grpo_rows(variant, template)):
-                    cut.add(row)
-            before = list(inverted.case.evidence.values())
+def _allowed(item: Proposal | Drop, config: BuildConfig) -> Proposal | Drop:
+    """Return a proposal whose licence allows the use, else its drop."""
+    if isinstance(item, Drop) or load_policy().allows(item.licence, config.use):
+        return item
+    return Drop("licence", item.id, "sft", detail=item.licence or "none stated")
 
 
-def _variants(case: Case, others: Sequence[Evidence], seed: int) -> Iterator[Case]:
-    yield from filter(None, (with_distractors(case, others, seed=seed), with_missing(case, seed=seed)))
-
-
-def _add_reviews(cut: Cut, source: Path) -> None:
-    latest: dict[str, ReviewedDraft] = {}
-    for reviewed in read_reviews(source):
-        template = cut.template(reviewed.draft.brief.template)
-        for item in kto_rows(reviewed, template):
-            cut.add(item)
-        draft_id = reviewed.review.draft_id
-        before = latest.get(draft_id)
-        if before is not None and before.review.version < reviewed.review.version:
-            for pair in edit_pairs(before, reviewed, template):
-                cut.add(pair)
-        latest[draft_id] = reviewed
-
-
-def _write(cut: Cut, *, out: Path, name: str, now: dt.datetime) -> Path:
-    """Write the cut beside its final place and move it there whole: a killed build leaves no half
-    cut.
-    """
-    files = {
-        f"{method}.jsonl": _lines(row.model_dump(mode="json") for row in rows) for method, rows in cut.rows.items()
-    }
-    files["dropped.jsonl"] = _lines(asdict(drop) for drop in cut.drops)
-    hashes = {file: sha256_text(text) for file, text in files.items()}
-    identity = sha256_text(canonical_json({"files": hashes, "inputs": cut.inputs, "templates": cut.templates}))[:12]
-    folder = out / f"{name}-{identity}"
-    if not folder.is_dir():
-        files["manifest.json"] = json.dumps(_manifest(cut, hashes, identity, now), indent=2, ensure_ascii=False) + "\n"
-        partial = out / f".{folder.name}.{os.getpid()}"
-        partial.mkdir(parents=True)
-        for file, text in files.items():
-            (partial / file).write_text(text, encoding="utf-8")
+@contextlib.contextmanager
+def _locked(work: Path) -> Iterator[None]:
+    """Hold the working folder: two builds of one cut at once would write the same files."""
+    with (work / "lock").open("w", encoding="ascii") as file:
         try:
-            partial.rename(folder)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            shutil.rmtree(partial)
-            if not folder.is_dir():
-                raise
-    _point(out / name, folder)
-    return folder
+            raise ConflictError("another build of this very cut is running", where=str(work),
+                                fix="wait until it has ended") from None  # fmt: skip
+        yield
 
 
-def _lines(rows: Iterator[dict[str, Any]]) -> str:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def started_at() -> dt.datetime:
+    """Return the time that a cut is dated with: SOURCE_DATE_EPOCH where it is set, else now."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return dt.datetime.fromtimestamp(int(fixed), dt.UTC) if fixed.isdigit() else dt.datetime.now(dt.UTC)
 
 
-def _manifest(cut: Cut, hashes: dict[str, str], identity: str, now: dt.datetime) -> dict[str, Any]:
-    reasons = Counter(f"{drop.method}:{drop.reason}" for drop in cut.drops)
-    return {
-        "form": MANIFEST_FORM,
-        "id": identity,
-        "created_at": now.astimezone(dt.UTC).isoformat(timespec="seconds"),
-        "software": f"dao-proposal-agent {importlib.metadata.version('dao-proposal-agent')}",
-        "prompt_hash": prompt_hash(),
-        "templates": dict(sorted(cut.templates.items())),
-        "inputs": dict(sorted(cut.inputs.items())),
-        "licences": dict(sorted(cut.licences.items())),
-        "files": hashes,
-        "rows": {method: len(rows) for method, rows in cut.rows.items()},
-        "rows_by_template": _by(cut, "dao_template"),
-        "dropped": dict(sorted(reasons.items())),
-        "longest": {method: _longest(rows) for method, rows in cut.rows.items() if rows},
-    }
-
-
-def _by(cut: Cut, column: str) -> dict[str, dict[str, int]]:
-    return {
-        method: dict(sorted(Counter(getattr(row, column) for row in rows).items()))
-        for method, rows in cut.rows.items()
-        if rows
-    }
-
-
-def _longest(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Name the longest rows by characters of all turns, so that the first one out of memory is no
-    surprise.
-    """
-    sized = [(sum(len(turn.content) for turn in row.messages), number) for number, row in enumerate(rows, 1)]
-    top = sorted(sized, key=lambda pair: (-pair[0], pair[1]))[:LONGEST]
-    return [
-        {
-            "row": number,
-            "characters": size,
-            "source": rows[number - 1].dao_source,
-            "section": rows[number - 1].dao_section,
-        }
-        for size, number in top
-    ]
-
-
-def _point(link: Path, folder: Path) -> None:
-    """Let OUT/NAME point to the newest cut, in one step, so that a reader never finds it
-    missing.
-    """
-    if link.exists() and not link.is_symlink():
-        raise InputError("is in the way: it is not a link to a cut", where=str(link), fix="choose another --name")
-    temporary = link.with_name(f".{link.name}.{os.getpid()}")
-    temporary.symlink_to(folder.name)
-    temporary.replace(link)
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def summary(folder: Path) -> str:
+    """Return in one line what a cut holds."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    counts = ", ".join(f"{count} {method}" for method, count in manifest["rows"].items())
+    dropped = sum(manifest["dropped"].values())
+    return f"{folder}: {counts} rows; {dropped} dropped (dropped.jsonl); leakage {manifest['leakage']['total']}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build a cut as the command line asks; return the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        folder = build_cut(_asked(arguments), now=started_at(), processes=arguments.processes, note=Progress())
+    except AgentError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.write(f"{summary(folder)}\n")
+    return 0
+
+
+def _asked(arguments: argparse.Namespace) -> BuildConfig:
+    if bool(arguments.config) == bool(arguments.sources):
+        raise InputError("give either a configuration or --from", where="data_prep.build",
+                         fix="python -m data_prep.build recipes/configs/data.yaml")  # fmt: skip
+    if arguments.sources:
+        name = arguments.name or arguments.sources[0].resolve().stem
+        return config_from(arguments.sources, out=arguments.out or Path("data/cuts"), name=name,
+                           variants=arguments.variants)  # fmt: skip
+    changed = {"out": str(arguments.out) if arguments.out else None, "name": arguments.name or None,
+               "variants": arguments.variants, "tokenizer": arguments.tokenizer}  # fmt: skip
+    return load_config(arguments.config).model_copy(update={k: v for k, v in changed.items() if v is not None})
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m data_prep.build", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "config", nargs="?", type=Path, help="the YAML file of a cut, such as recipes/configs/data.yaml"
+    )
     parser.add_argument(
         "--from",
         dest="sources",
         action="append",
         type=Path,
-        required=True,
         metavar="PATH",
         help="a folder of cases, or a .jsonl file of reviews or published proposals; may be given again",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder that holds the cuts, such as data/cuts")
+    parser.add_argument("--out", type=Path, help="folder that holds the cuts (default: data/cuts)")
     parser.add_argument("--name", default="", help="name of the cut (default: the name of the first source)")
     parser.add_argument(
         "--variants", type=int, metavar="SEED", help="add variants of the evidence, chosen by this seed"
     )
-    arguments = parser.parse_args(argv)
-    name = arguments.name or arguments.sources[0].resolve().stem
-    try:
-        now = dt.datetime.now(dt.UTC)
-        folder = build(arguments.sources, out=arguments.out, name=name, now=now, variant_seed=arguments.variants)
-    except AgentError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    counts = ", ".join(f"{count} {method}" for method, count in manifest["rows"].items())
-    sys.stdout.write(f"{folder}: {counts} rows; {sum(manifest['dropped'].values())} dropped (dropped.jsonl)\n")
-    return 0
+    parser.add_argument("--tokenizer", metavar="FOLDER", help="count tokens with the tokenizer in this folder")
+    parser.add_argument("--processes", type=int, default=min(8, os.cpu_count() or 1), metavar="N",
+                        help="processes that make rows; the bytes do not depend on it")  # fmt: skip
+    return parser
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Published proposals as they come from a source: one JSON line each, read into a closed record.
 
-Only what learning may use is kept: no author, no outcome in any text. What was written after a proposal cannot enter
-its prompt, so the day it was created is part of the record and a proposal without one is a drop.
+Only what learning may use is kept: no author, and the outcome as a label that enters no text. What was written after a
+proposal cannot enter its prompt, so the day it was created is part of the record and a proposal without one is a drop.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Proposal:
     created: dt.date
     url: str
     licence: str
+    outcome: str = "unknown"
 
 
 def read_proposals(path: Path) -> Iterator[Proposal | Drop | Fault]:
@@ -60,6 +61,7 @@ def to_proposal(row: RawRow, path: Path) -> Proposal | Drop | Fault:
         created=dt.date.fromisoformat(data["created"][:10]),
         url=_url(data),
         licence=data["licence"],
+        outcome=str(data.get("outcome") or "unknown"),
     )
 
 

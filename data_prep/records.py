@@ -78,6 +78,9 @@ DropReason = Literal[
     "leaks-outcome",
     "not-writable",
     "other-matter",
+    "later-evidence",
+    "gap",
+    "near-held-out",
 ]
 """Why something that was read did not become a row."""
 

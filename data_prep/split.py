@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -23,8 +23,10 @@ Side = Literal["train", "validation", "held_out"]
 SIDES: tuple[Side, ...] = get_args(Side)
 SPLIT_FILE = Path(__file__).with_name("split.yaml")
 
-Why = Literal["", "dao", "date", "gap", "cluster"]
-"""Why a proposal is not trained on: its DAO, its day, the gap before that day, or a near-duplicate that is held out."""
+Why = Literal["", "dao", "date", "gap", "cluster", "duplicate"]
+"""Why a proposal is not trained on: its DAO, its day, the gap before that day, a near-duplicate that is held out, or
+another proposal of the same id.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,3 @@ def load_split(path: Path = SPLIT_FILE) -> Split:
         return validate(Split, read_structured(path), where=str(path))
     except InputError as error:
         raise ConfigError(error.message, where=error.where, expected=error.expected, fix=error.fix) from None
-
-
-def held_out_clusters(places: Mapping[str, Place], clusters: Mapping[str, str]) -> set[str]:
-    """Return the clusters that have a held-out member, from the place and the cluster of each proposal."""
-    return {clusters[key] for key, place in places.items() if place.side == "held_out"}
