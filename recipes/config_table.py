@@ -81,10 +81,15 @@ def method_of(path: Path) -> Method:
     return max(fitting, key=lambda method: len(method.name))
 
 
+def recipe_files() -> list[Path]:
+    """Return the recipes of the folder; data.yaml beside them is what data_prep builds."""
+    return sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "data")
+
+
 def page() -> str:
     """Write the page: one table a method."""
     parts = [_INTRODUCTION]
-    configs = sorted(FOLDER.glob("*.yaml"))
+    configs = recipe_files()
     for method in METHODS.values():
         parts += [
             f"## recipes/{method.name}.py\n\n",

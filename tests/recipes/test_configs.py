@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 
 from data_prep.build import build
-from recipes.config_table import NOT_MEASURED, PAGE, method_of, page, read_header
+from recipes.config_table import NOT_MEASURED, PAGE, method_of, page, read_header, recipe_files
 from recipes.launch import describe
 from recipes.preflight import OF_THE_RECIPE, check
 from recipes.recipe import METHODS, Recipe, load_recipe
 from recipes.smoke_rows import judged
 from tests.recipes.builders import ROOT, SYSTEM, a_row, write_rows
 
-CONFIGS = sorted(path for path in (ROOT / "recipes" / "configs").glob("*.yaml") if path.stem != "data")
-"""The recipes; data.yaml is what data_prep builds and has tests of its own."""
+CONFIGS = recipe_files()
 PARTS = ("Needs", "Tested", "Expect", "If OOM")
 
 
