@@ -39,8 +39,8 @@ test $${#missing[@]} -eq 0 || { \
     || $(call failed,apt-get could not install $${missing[*]}. To do: install them by hand; then run make $(MAKECMDGOALS) again); }
 endef
 
-UNIT  := not model and not swift and not browser and not postgres
-REAL  := (model or browser or postgres) and not swift
+UNIT  := not model and not swift and not browser and not postgres and not chain
+REAL  := (model or browser or postgres or chain) and not swift
 # The model environment has no web framework, so only rooms without one are collected there.
 SWIFT := $(wildcard tests/proposal tests/rewards tests/data_prep tests/recipes)
 
@@ -119,27 +119,39 @@ check: .venv/.ready-dev ## The fast tier: ruff, mypy, unit tests without torch (
 
 # Every tier runs even if an earlier one failed, so that one run tells everything; the status is the worst.
 .PHONY: test
-test: .venv/.ready-dev .venv-model/.ready-train model test-programs ## Everything: units, real vLLM, browser, PostgreSQL, ms-swift
+test: .venv/.ready-dev .venv-model/.ready-train model test-programs ## Everything: units, real vLLM, browser, PostgreSQL, a local chain, ms-swift
 	@status=0; \
 	tier() { echo "==> tests: $$1"; shift; "$$@" || { status=1; echo "==> FAILED: $$*" >&2; }; }; \
 	tier "ruff" $(BIN)/ruff check .; \
 	tier "formatting" $(BIN)/ruff format --check .; \
 	tier "types" $(BIN)/mypy; \
 	tier "units" $(BIN)/pytest -n $(JOBS) -m "$(UNIT)" $(EXAMPLES) tests $(ROOMS); \
-	tier "real vLLM, browser, PostgreSQL" $(BIN)/pytest -v --timeout 900 -m "$(REAL)" tests; \
+	tier "real vLLM, browser, PostgreSQL, local chain" $(BIN)/pytest -v --timeout 900 -m "$(REAL)" tests; \
 	tier "ms-swift, inside the model environment" $(MODEL)/python -m pytest -v --timeout 900 -m swift $(SWIFT); \
 	exit $$status
 
 # DeepSpeed compiles its operators itself, so it needs a compiler and Python's headers. Charts in Chinese need a font.
 .PHONY: test-programs
-test-programs: .venv-model/bin/python .venv/.ready-dev
+test-programs: test-packages .chain/.ready
+
+.PHONY: test-packages
+test-packages: .venv-model/bin/python .venv/.ready-dev
 	@missing=(); \
 	command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium); \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql); \
 	command -v g++ >/dev/null || missing+=(g++); \
 	PYTHONPATH=. $(BIN)/python -m data_prep.chart_fonts >/dev/null 2>&1 || missing+=(fonts-wqy-microhei); \
+	command -v npm >/dev/null || missing+=(npm); \
 	$(MODEL)/python -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || missing+=(python3-dev); \
 	$(call install_missing,make test,$(if $(filter-out 0,$(shell id -u)),sudo -n))
+
+# A local chain, a compiler and the contracts of a governor, from npm by the versions that package.json names.
+.chain/.ready: tests/data_prep/chain/package.json | test-packages
+	@echo "==> .chain: a local chain for the tests"
+	@mkdir -p .chain && cp $^ .chain/
+	@npm install --prefix .chain --ignore-scripts --no-package-lock --no-audit --no-fund --silent \
+	  || $(call failed,npm could not fill .chain. To do: see its message above; then run make $(MAKECMDGOALS) again)
+	@touch $@
 
 .PHONY: bench
 bench: .venv/.ready-dev model ## Measure: parsing, checks (speed, recall, false blocks), the model server
@@ -153,5 +165,5 @@ bench: .venv/.ready-dev model ## Measure: parsing, checks (speed, recall, false 
 
 .PHONY: clean
 clean: ## Remove both environments and what tools left behind; keeps drafts, decisions and the fetched model
-	rm -rf .venv .venv-model .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-model .chain .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.sources.fetcher import Fetcher
+from data_prep.sources.governor import GOVERNOR
 from data_prep.sources.snapshot import SNAPSHOT
 from data_prep.sources.source import Source, SourceSpec, Step
 from proposal.errors import InputError, nearest
@@ -15,7 +16,7 @@ from proposal.inputs import read_structured, validate
 
 __all__ = ["SOURCES", "Bound", "Fetcher", "Source", "SourceSpec", "Step", "read_specs"]
 
-SOURCES: Mapping[str, Source[Any]] = {source.name: source for source in (SNAPSHOT,)}
+SOURCES: Mapping[str, Source[Any]] = {source.name: source for source in (GOVERNOR, SNAPSHOT)}
 
 
 @dataclass(frozen=True, slots=True)

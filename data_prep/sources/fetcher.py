@@ -37,9 +37,15 @@ AGAIN = "run the same command again: it goes on from here"
 
 
 class UnreachableError(UpstreamError):
-    """No answer: no connection, a timeout, or a connection that broke."""
+    """No answer: no connection, or one that broke."""
 
     code = "unreachable"
+
+
+class LateError(UnreachableError):
+    """No answer in time."""
+
+    code = "late"
 
 
 class ThrottledError(UpstreamError):
@@ -49,9 +55,13 @@ class ThrottledError(UpstreamError):
 
 
 class BadAnswerError(UpstreamError):
-    """An answer that is not what the source answers: a web page, cut-off data, a refusal."""
+    """An answer that is not what the source answers: a web page, cut-off data, a refusal.
+
+    `answered` is the HTTP status where that was the refusal, else 0.
+    """
 
     code = "bad-answer"
+    answered = 0
 
 
 class BrokenAnswerError(BadAnswerError):
@@ -122,6 +132,8 @@ class Fetcher:
             waits = 0.0
             try:
                 return self._once(request, policy)
+            except httpx2.TimeoutException:
+                failure = LateError(f"no answer within {policy.timeout_s:g} s", where=where, fix=AGAIN)
             except httpx2.TransportError as error:
                 failure = UnreachableError(f"no answer: {error or type(error).__name__}", where=where, fix=AGAIN)
             except _BusyError as busy:
@@ -175,8 +187,10 @@ class Fetcher:
         except UnicodeDecodeError as error:
             _broken(where, f"the answer is not UTF-8 text (byte {error.start})")
         if response.status_code >= 400:
-            raise BadAnswerError(f"answers {response.status_code}: {text[:200].strip()}", where=where,
-                                 fix="check the url and the names in the spec")  # fmt: skip
+            refused = BadAnswerError(f"answers {response.status_code}: {text[:200].strip()}", where=where,
+                                     fix="check the url and the names in the spec")  # fmt: skip
+            refused.answered = response.status_code
+            raise refused
         if text.lstrip("\ufeff \r\n\t")[:1] == "<":
             _broken(where, "the answer is a web page, not JSON")
         try:

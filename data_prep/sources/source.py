@@ -91,7 +91,10 @@ Spec = TypeVar("Spec", bound=SourceSpec)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One piece that was read: what was asked, the raw answers, where reading stands then, and a line of progress."""
+    """One piece that was read: what was asked, the raw answers, where reading stands then, and a line of progress.
+
+    A step without a request only moves the cursor.
+    """
 
     request: Mapping[str, Any]
     bodies: tuple[str, ...]
@@ -119,7 +122,7 @@ class Source(Generic[Spec]):
         with place.locked():
             cursor = self._cursor(spec, place)
             while (step := self.step(spec, cursor.state, fetcher)) is not None:
-                if step.bodies:
+                if step.request:
                     place.put(Entry({"run": cursor.run, **step.request}, fetcher.now(), step.bodies))
                 cursor = Cursor(spec.identity, cursor.run, False, step.state)
                 place.save(cursor)
