@@ -17,6 +17,7 @@ from itertools import islice, pairwise
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from proposal.block_rules import PLAIN, TABLE, use_short_cuts
 from proposal.number_words import NUMBER_WORD
 from proposal.parts import Block, BlockKind, Cell, Section, Table
 
@@ -28,6 +29,7 @@ MAX_NUMBER_WORDS = 15_000
 most in any of 1,781 real proposals are 671, 11,673, 1,558 and 49.
 """
 
+_SPACE = frozenset(" \t\r\n")
 _NEWLINE = re.compile(r"\r\n?|\n")
 _EVENT = re.compile(
     r"[0-9０-９.!?。！？；\[\](){}<>`|\"“”「*~〇零一二三四五六七八九十百千万亿两应须](?:(?<=[0-9０-９])[0-9０-９]*)?"
@@ -45,6 +47,7 @@ _DEFINITION = re.compile(
 _CELL_BORDER = re.compile(r"\\.|`[^`\n]{1,400}`|\|", re.DOTALL)
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": 16}).enable("table").disable(["inline", "text_join", "reference"])
+_PARSER.use(use_short_cuts)
 _LEAVES: dict[str, BlockKind] = {
     "paragraph_open": "paragraph",
     "heading_open": "heading",
@@ -52,7 +55,8 @@ _LEAVES: dict[str, BlockKind] = {
     "code_block": "code",
     "html_block": "html",
     "hr": "hr",
-    "table_open": "table",
+    PLAIN: "paragraph",
+    TABLE: "table",
 }
 _CONTAINERS: dict[str, BlockKind] = {"blockquote_open": "quote", "list_item_open": "list_item"}
 
@@ -102,7 +106,13 @@ def read_structure(text: str) -> Structure:
 
 def find_line_starts(text: str) -> tuple[int, ...]:
     """Return where each line begins, up to the limit of lines."""
-    return (0, *(match.end() for match in islice(_NEWLINE.finditer(text), MAX_LINES)))
+    if "\r" in text:
+        return (0, *(match.end() for match in islice(_NEWLINE.finditer(text), MAX_LINES)))
+    starts, start = [0], text.find("\n") + 1
+    while start and len(starts) <= MAX_LINES:
+        starts.append(start)
+        start = text.find("\n", start) + 1
+    return tuple(starts)
 
 
 def _read_limit(text: str, line_starts: tuple[int, ...]) -> int:
@@ -111,7 +121,9 @@ def _read_limit(text: str, line_starts: tuple[int, ...]) -> int:
         limit = _nth(_EVENT, MAX_EVENTS, text, limit)
     if limit > MAX_NUMBER_WORDS * len("one "):
         limit = _nth(NUMBER_WORD, MAX_NUMBER_WORDS, text, limit)
-    return _table_limit(text, line_starts, limit) if _WIDE_TABLE.search(text, 0, limit) else limit
+    # A table of so many cells needs twice its width in bars, and its height in lines.
+    few = text.count("|", 0, limit) * len(line_starts) <= 2 * MAX_CELLS
+    return limit if few or not _WIDE_TABLE.search(text, 0, limit) else _table_limit(text, line_starts, limit)
 
 
 def _nth(pattern: re.Pattern[str], count: int, text: str, limit: int) -> int:
@@ -143,11 +155,12 @@ def _front_matter_end(text: str) -> int:
 
 
 def _line_start(line_starts: tuple[int, ...], line: int, read_to: int) -> int:
-    return min(line_starts[line], read_to) if line < len(line_starts) else read_to
+    start = line_starts[line] if line < len(line_starts) else read_to
+    return start if start < read_to else read_to
 
 
 def _rstrip(text: str, start: int, end: int) -> int:
-    while end > start and text[end - 1] in " \t\r\n":
+    while end > start and text[end - 1] in _SPACE:
         end -= 1
     return end
 
@@ -165,7 +178,8 @@ def _leaves(text: str, line_starts: tuple[int, ...], span: tuple[int, int]) -> l
     next_line = base
     last_line = bisect_right(line_starts, read_to - 1)
     for leaf in _token_leaves(text, line_starts, tokens, base):
-        leaves.extend(_skipped(text, line_starts, (next_line, leaf.first_line), read_to))
+        if next_line < leaf.first_line:
+            leaves.extend(_skipped(text, line_starts, (next_line, leaf.first_line), read_to))
         leaves.append(leaf)
         next_line = max(next_line, leaf.end_line)
     leaves.extend(_skipped(text, line_starts, (next_line, last_line), read_to))
@@ -184,7 +198,8 @@ def _token_leaves(text: str, line_starts: tuple[int, ...], tokens: list[Token], 
         if kind is None or token.map is None:
             continue
         first, end = token.map[0] + base, token.map[1] + base
-        start = _content_start(text, line_starts[first], token, tokens[position : position + 2])
+        content = token if token.type == PLAIN else tokens[position + 1] if token.type == "paragraph_open" else None
+        start = _content_start(text, line_starts[first], token.level, content)
         if kind in {"paragraph", "heading"}:
             if containers:
                 kind = "quote" if "quote" in containers else "list_item"
@@ -209,14 +224,14 @@ def _defined_lines(text: str, line_starts: tuple[int, ...], lines: tuple[int, in
     return line
 
 
-def _content_start(text: str, line_start: int, token: Token, pair: list[Token]) -> int:
-    """Return where a block's own text begins, behind the markers of its containers."""
+def _content_start(text: str, line_start: int, level: int, content: Token | None) -> int:
+    """Return where a block's own text begins, behind the markers of its containers; `content` is a paragraph's."""
     line_end = _line_end(text, line_start)
-    if token.type == "paragraph_open" and len(pair) == 2:
-        first_line = pair[1].content.split("\n", 1)[0].rstrip()
+    if content is not None:
+        first_line = content.content.split("\n", 1)[0].rstrip()
         start = _rstrip(text, line_start, line_end) - len(first_line)
         return max(line_start, start)
-    if token.level == 0:
+    if level == 0:
         return line_start
     while line_start < line_end and text[line_start] in " \t>":
         line_start += 1
@@ -224,8 +239,10 @@ def _content_start(text: str, line_start: int, token: Token, pair: list[Token]) 
 
 
 def _line_end(text: str, start: int) -> int:
-    match = _NEWLINE.search(text, start)
-    return match.start() if match else len(text)
+    end = text.find("\n", start)
+    end = len(text) if end < 0 else end
+    carriage = text.find("\r", start, end)
+    return end if carriage < 0 else carriage
 
 
 def _skipped(text: str, line_starts: tuple[int, ...], lines: tuple[int, int], read_to: int) -> list[_Leaf]:
@@ -287,7 +304,7 @@ def _cells(text: str, start: int, end: int) -> tuple[Cell, ...]:
 
 
 def _cell(text: str, start: int, end: int) -> Cell:
-    while start < end and text[start] in " \t>":
-        start += 1
-    end = _rstrip(text, start, end)
-    return Cell(start, end, text[start:end])
+    content = text[start:end].lstrip(" \t>")
+    start = end - len(content)
+    content = content.rstrip(" \t\r\n")
+    return Cell(start, start + len(content), content)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable, Iterator
 
 from proposal.parts import DateMention, DatePrecision
 
@@ -45,13 +46,13 @@ _DATE = re.compile(
     )""",
     re.VERBOSE,
 )
-# Where a date can begin; a cheap search, so that the long pattern is tried at few places.
-_CANDIDATE = re.compile(
-    r"[0-9JFMASONDjfmasondQHC一二三四五六七八九十](?:(?<=[0-9])[0-9]*|(?<=[JFMASONDjfmasond])"
-    r"(?:an|eb|ar|pr|ay|un|ul|ug|ep|ct|ov|ec|AN|EB|AR|PR|AY|UN|UL|UG|EP|CT|OV|EC)"
-    r"(?=[A-Za-z]{0,6}[.,]{0,2}[ ](?:of[ ])?[0-9])"
-    r"|(?<=[QH])[1-4]|(?<=[FC])Y|(?<=[一二三四五六七八九十])[〇零○一二三四五六七八九十]*)"
-)
+# Where a date can begin: at a run of digits, at the name of a month, quarter or year right before it, or at Han signs.
+_DIGITS = re.compile(r"[0-9]+")
+_BEFORE_DIGITS = frozenset(" QHY")
+_AFTER_DAY = frozenset(" snrt/.月")
+_NAME_BEFORE = re.compile(r"(?:[A-Za-z]{3,9}[.,]{0,2}[ ](?:of[ ])?|[FC]Y[ ]?|[QH])\Z")
+_LONGEST_NAME = 16
+_HAN_START = re.compile(r"[一二三四五六七八九十][〇零○一二三四五六七八九十]*")
 _COUNTED = re.compile(
     r"[ ]?(?:USDC|USDT|USD|DAI|GHO|EUR|W?ETH|W?BTC|ARB|UNI|AAVE|ENS|OP|COMP|LDO"
     r"|CRV|SNX|YFI|RPL|HNT|LPT|ATOM|ADA|NEAR|k|K|million|billion|thousand|bps|percent|basis"
@@ -59,6 +60,8 @@ _COUNTED = re.compile(
     r"|wallets|seats|transactions|shares|dollars)(?![A-Za-z0-9])"
     r"|[ ]?(?:[万亿千百]|[枚个票元名位人天次笔条份项家倍]|美元|地址|区块)"
 )
+_PART = re.compile(r"([QH])([1-4])")
+_WRITTEN_YEAR = re.compile(_YEAR)
 _NUMBERED = re.compile(r"[A-Z]{1,6}IPs?[ ]\Z|#\Z")
 _ZH_DIGITS = {sign: number for number, sign in enumerate("〇一二三四五六七八九")} | {
     "零": 0,
@@ -73,10 +76,10 @@ def read_dates(masked: str, *, printed: str) -> list[DateMention]:
     """
     found: list[DateMention] = []
     read_to = 0
-    for candidate in _CANDIDATE.finditer(masked):
-        if candidate.start() < read_to:
+    for start in _candidates(masked):
+        if start < read_to:
             continue
-        match = _DATE.match(masked, candidate.start())
+        match = _DATE.match(masked, start)
         kind = match.lastgroup or "" if match else ""
         if match is None or (kind == "y" and _is_number(masked, match)):
             continue
@@ -84,6 +87,24 @@ def read_dates(masked: str, *, printed: str) -> list[DateMention]:
         day, precision = _READERS[kind](match[0])
         found.append(DateMention(match.start(), match.end(), printed[match.start() : match.end()], day, precision))
     return found
+
+
+def _candidates(masked: str) -> Iterable[int]:
+    """Return where a date may begin, in order: the long pattern is tried at these places only."""
+    if masked.isascii():
+        return _by_digits(masked)
+    return sorted([*_by_digits(masked), *(match.start() for match in _HAN_START.finditer(masked))])
+
+
+def _by_digits(masked: str) -> Iterator[int]:
+    for match in _DIGITS.finditer(masked):
+        start, end = match.span()
+        before = masked[start - 1 : start]
+        if before in _BEFORE_DIGITS and (name := _NAME_BEFORE.search(masked, max(0, start - _LONGEST_NAME), start)):
+            yield name.start()
+        length = end - start
+        if (length <= 2 and masked[end : end + 1] in _AFTER_DAY) or (length == 4 and masked[start] in "12"):
+            yield start
 
 
 def _is_number(masked: str, match: re.Match[str]) -> bool:
@@ -143,10 +164,10 @@ def _slashed(text: str) -> _Reading:
 
 def _year_part(text: str) -> _Reading:
     """Read a quarter or half with its year: "Q3 2026", "2026-H1"."""
-    year = next(number for number in _numbers(text) if number > 31)
-    part = re.search(r"([QH])([1-4])", text)
-    if part is None:
-        return dt.date(year, 1, 1), "year"
+    part, written = _PART.search(text), _WRITTEN_YEAR.search(text)
+    if part is None or written is None:
+        return None, "quarter"
+    year = int(written[0])
     months, precision = (3, "quarter") if part[1] == "Q" else (6, "half")
     return dt.date(year, (int(part[2]) - 1) * months + 1, 1), precision  # type: ignore[return-value]
 

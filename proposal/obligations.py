@@ -9,28 +9,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from proposal.parts import Obligation, Sentence
 
-_MODAL = re.compile(
-    r"[mswMSW应须必不需承](?:"
-    r"(?<=[mM])(?:ust|UST)(?![A-Za-z-])|(?<=[sS])(?:hall|HALL)(?![A-Za-z-])|(?<=[wW])(?:ill|ILL)(?![A-Za-z-])"
-    r"|(?<=必)[须需]|(?<=不)得(?![不到已])|(?<=应)当|(?<=应)该|(?<=承)诺"
+# Plain searches for the words first: a pattern that may begin with m, s or w is tried at every tenth letter.
+_MODAL_ENDS = ("ust", "UST", "hall", "HALL", "ill", "ILL")
+_MODAL = re.compile(r"(?:[mM](?:ust|UST)|[sS](?:hall|HALL)|[wW](?:ill|ILL))(?![A-Za-z-])")
+_HAN_MODAL = re.compile(
+    r"[应须必不需承](?:(?<=必)[须需]|(?<=不)得(?![不到已])|(?<=应)当|(?<=应)该|(?<=承)诺"
     r"|(?<=应)(?![用急对答聘邀变激景接试当该])|(?<=须)(?![知])|(?<=需)(?![求要])|(?<=需)要)"
 )
-_PHRASES = tuple(
-    map(
-        re.compile,
-        (
-            "required to(?![A-Za-z])",
-            "agrees? to(?![A-Za-z])",
-            "commits? to(?![A-Za-z])",
-            "undertakes? to(?![A-Za-z])",
-        ),
-    )
-)
+_PHRASE = re.compile(r"(?:required|agrees?|commits?|undertakes?) to(?![A-Za-z])")
+_PHRASE_WORDS = ("required to", "agree", "commit", "undertake")
 _INSIDE_WORD = re.compile(r"[A-Za-z_-]")
 _NOT_BEFORE = {
     "应": "响供反相适对效呼感报因理",
@@ -65,8 +57,7 @@ def read_obligations(masked: str, sentences: Sequence[Sentence]) -> tuple[Obliga
     starts = [sentence.start for sentence in sentences]
     best: dict[int, tuple[int, str, str]] = {}
     settled = 0
-    phrases = (phrase.finditer(masked) for phrase in _PHRASES)
-    for match in chain(*phrases, _MODAL.finditer(masked)):
+    for match in chain(_phrases(masked), _modals(masked)):
         if match.start() < settled or not _stands_alone(masked, match):
             continue
         index = bisect_right(starts, match.start()) - 1
@@ -83,6 +74,23 @@ def read_obligations(masked: str, sentences: Sequence[Sentence]) -> tuple[Obliga
         if strength == _STRONGEST:
             settled = sentences[index].end
     return tuple(_obligation(sentences[index], *best[index][1:]) for index in sorted(best))
+
+
+def _phrases(masked: str) -> Iterable[re.Match[str]]:
+    return _PHRASE.finditer(masked) if any(word in masked for word in _PHRASE_WORDS) else ()
+
+
+def _modals(masked: str) -> list[re.Match[str]]:
+    """Return the binding words in order."""
+    found = [] if masked.isascii() else list(_HAN_MODAL.finditer(masked))
+    for end in _MODAL_ENDS:
+        at = masked.find(end, 1)
+        while at > 0:
+            if match := _MODAL.match(masked, at - 1):
+                found.append(match)
+            at = masked.find(end, at + 1)
+    found.sort(key=re.Match.start)
+    return found
 
 
 def _obligation(sentence: Sentence, modal: str, actor: str) -> Obligation:
