@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 import yaml
@@ -81,6 +82,7 @@ class _Placed(Protocol):
 
 
 PartT = TypeVar("PartT", bound=_Placed)
+_START = attrgetter("start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +121,13 @@ class Document:
 
     def within(self, items: Sequence[PartT], start: int, end: int) -> Sequence[PartT]:
         """Return the items of one of this document's lists that lie inside the span."""
-        first = bisect_left(items, start, key=lambda item: item.start)
-        last = bisect_left(items, end, first, key=lambda item: item.start)
+        first = bisect_left(items, start, key=_START)
+        last = bisect_left(items, end, first, key=_START)
         return [item for item in items[first:last] if item.end <= end]
 
     def section_of(self, offset: int) -> Section:
         """Return the section that holds an offset."""
-        index = bisect_right(self.sections, offset, key=lambda section: section.start)
+        index = bisect_right(self.sections, offset, key=_START)
         return self.sections[max(0, index - 1)]
 
     def body(self, section: Section) -> str:

@@ -29,7 +29,7 @@ APPROXIMATE = Decimal("0.05")
 MAX_DERIVED_FROM = 3
 MIN_DERIVED_DIGITS = 3
 
-_HUNDRED = Decimal(100)
+_ONE, _HUNDRED = Decimal(1), Decimal(100)
 _PER_PERCENT = {
     "%": Decimal(1),
     "bps": _HUNDRED,
@@ -56,6 +56,8 @@ _NOT_COUNTED = {
     "wei",
     "gas",
 }
+_NEVER_COUNTED = _NOT_COUNTED | set(_PER_PERCENT)
+_TIMES_OR_BARE = _TIMES | {""}
 _DAYS = {"days": Decimal(1), "weeks": Decimal(7)}
 
 _SUM_WORDS = re.compile(
@@ -154,7 +156,7 @@ def date_supported_by(mention: DateMention, items: Iterable[Evidence], brief: Br
         found.extend(Support(item.id, name) for name, value in item.values.items() if matches_date(value, mention))
         if item.date is not None and matches_date(item.date, mention):
             found.append(Support(item.id, "date"))
-        if item.excerpt and any(_same_date(mention, other) for other in parse(item.excerpt).dates):
+        if item.excerpt and any(_same_date(mention, other) for other in _excerpt_dates(item.excerpt)):
             found.append(Support(item.id, "excerpt"))
     if brief is not None:
         found.extend(Support("P", name) for name, value in brief.parameters.items() if matches_date(value, mention))
@@ -174,6 +176,11 @@ def _excerpt_amounts(excerpt: str) -> tuple[Amount, ...]:
     return tuple(amount for amount in parse(excerpt).amounts if amount.kind != "ordinal")
 
 
+@lru_cache(maxsize=512)
+def _excerpt_dates(excerpt: str) -> tuple[DateMention, ...]:
+    return parse(excerpt).dates
+
+
 def _stated_in(excerpt: str, amount: Amount) -> bool:
     """Tell whether the text prints the figure, or a more exact one that rounds to it."""
     if amount.kind == "ordinal":
@@ -189,7 +196,9 @@ def _equal(number: Decimal, unit: str, amount: Amount) -> bool:
     factor = _factor(_unit(unit), amount)
     if factor is None:
         return False
-    wanted = number * factor
+    wanted = number if factor is _ONE else number * factor
+    if wanted == amount.value:
+        return True
     tolerance = amount.tolerance
     if amount.approx:
         tolerance = max(tolerance, abs(wanted) * APPROXIMATE)
@@ -208,21 +217,23 @@ def _factor(unit: str, amount: Amount) -> Decimal | None:
     cannot be.
     """
     printed = amount.unit
+    if unit == printed:
+        return _ONE
     if unit in _PER_PERCENT:
         if printed in _PER_PERCENT:
             return _PER_PERCENT[printed] / _PER_PERCENT[unit]
         if printed == "" and (unit not in {"%", "bps", "‰"} or (amount.decimals and abs(amount.value) <= 1)):
             return _PER_PERCENT["fraction"] / _PER_PERCENT[unit]
-        return Decimal(1) if printed in _TIMES and unit == "ratio" else None
-    if printed == unit or (unit in _TIMES and printed in _TIMES | {""}):
-        return Decimal(1)
+        return _ONE if printed in _TIMES and unit == "ratio" else None
+    if unit in _TIMES and printed in _TIMES_OR_BARE:
+        return _ONE
     if unit in _DAYS and printed in _DAYS:
         return _DAYS[unit] / _DAYS[printed]
     if printed == "":
-        return Decimal(1)
+        return _ONE
     if unit == "":
-        return None if printed in _NOT_COUNTED | set(_PER_PERCENT) or printed.lower() != printed else Decimal(1)
-    return Decimal(1) if unit.lower() == printed.lower() else None
+        return None if printed in _NEVER_COUNTED or printed.lower() != printed else _ONE
+    return _ONE if unit.lower() == printed.lower() else None
 
 
 def _derivations(numbers: Sequence[Value], words: str) -> Iterator[tuple[Decimal, str]]:

@@ -96,6 +96,9 @@ def fingerprint(text: str) -> str:
     return "".join(sign for sign in folded if sign.isalnum() or sign in "%$€£¥-+/")
 
 
+_HALVES = tuple(Decimal(5).scaleb(-decimals - 1) for decimals in range(20))
+
+
 @dataclass(frozen=True, slots=True)
 class Amount:
     """One figure as printed.
@@ -127,7 +130,8 @@ class Amount:
     @property
     def tolerance(self) -> Decimal:
         """Return half a unit of the last printed digit: what correct rounding may hide."""
-        return Decimal(5).scaleb(-self.decimals - 1) * self.scale
+        half = _HALVES[self.decimals] if self.decimals < len(_HALVES) else Decimal(5).scaleb(-self.decimals - 1)
+        return half if self.scale == 1 else half * self.scale
 
     @property
     def digits(self) -> int:

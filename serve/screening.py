@@ -86,9 +86,14 @@ def faults(sentence: str, job: Prepared) -> list[str]:
     brief = job.request.brief
     filled = fill(sentence, evidence=job.evidence, brief=brief, language=brief.language)
     findings = run_checks(
-        filled.text, template=job.template, language=brief.language, evidence=job.evidence, brief=brief
+        filled.text,
+        template=job.template,
+        language=brief.language,
+        evidence=job.evidence,
+        brief=brief,
+        only=SENTENCE_RULES,
     )
-    rules = [finding.rule for finding in findings if finding.rule in SENTENCE_RULES and finding.severity != "info"]
+    rules = [finding.rule for finding in findings if finding.severity != "info"]
     return ["unknown-slot"] * len(filled.unknown) + rules
 
 

@@ -74,10 +74,10 @@ def _claims(context: CheckContext) -> Iterator[Claim]:
     quotes = _grouped([q for q in document.quotes if _is_quotation(q)], spans)
     hashes = _grouped(context.hashes, spans)
     citations = _grouped(document.citations, spans)
-    for at, (start, end, heading) in enumerate(spans):
-        ids = tuple(dict.fromkeys(c.id for c in citations.get(at, ())))
-        if not ids and not any(at in parts for parts in (amounts, dates, quotes, hashes)):
-            continue
+    everything = tuple(evidence.values())
+    for at in sorted({*amounts, *dates, *quotes, *hashes, *citations}):
+        start, end, heading = spans[at]
+        ids = tuple(dict.fromkeys([c.id for c in citations.get(at, ())]))
         yield Claim(
             start=start,
             end=end,
@@ -87,7 +87,7 @@ def _claims(context: CheckContext) -> Iterator[Claim]:
             quotes=tuple(quotes.get(at, ())),
             hashes=tuple(hashes.get(at, ())),
             ids=ids,
-            cited=tuple(evidence.values()) if heading else tuple(evidence[i] for i in ids if i in evidence),
+            cited=everything if heading else tuple([evidence[i] for i in ids if i in evidence]),
             heading=heading,
         )
 
@@ -378,6 +378,8 @@ def stored_hashes(context: CheckContext) -> Iterator[Hit]:
 
 def unknown_hashes(context: CheckContext) -> Iterator[Hit]:
     """Report transaction hashes that no evidence has."""
+    if not context.hashes:
+        return
     known = {item.tx for item in (context.evidence or {}).values() if item.tx}
     known |= {found.lower() for item in (context.evidence or {}).values()
               for found in _HASH.findall(f"{item.url} {item.excerpt}")}  # fmt: skip
@@ -486,11 +488,13 @@ def mislabelled(context: CheckContext) -> Iterator[Hit]:
     """Report a cited figure in a sentence that shares no word with what the figure counts."""
     evidence = context.evidence or {}
     for claim in claims(context):
-        for amount in claim.amounts if claim.cited and not claim.heading else ():
+        told = claim.cited and not claim.heading and claim.amounts
+        words = _stems(_without_figures(claim)) if told else frozenset()
+        for amount in claim.amounts if told else ():
             supports = _supports(context, amount, claim)
             items = [(evidence[support.source], support.name) for support in supports]
             stated = [(item, item.values[name]) for item, name in items if name in item.values]
-            if stated and not any(_stems(_without_figures(claim)) & _subject(*pair) for pair in stated):
+            if stated and not any(words & _subject(*pair) for pair in stated):
                 label = stated[0][1].label_in(context.language) or stated[0][0].title_in(context.language)
                 message = f"the figure counts “{label[:80]}”, of which the sentence does not speak"
                 yield Hit(amount.start, amount.end, message)

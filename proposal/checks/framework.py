@@ -11,10 +11,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, Literal, TypeVar
 
 from proposal.brief import Brief
-from proposal.checks.phrases import PhraseHit, Spans, fold, has_han, words_of
+from proposal.checks.phrases import PhraseHit, Spans, fold, has_han
 from proposal.document import Address, Block, Document, HashMention, Section, Sentence
 from proposal.evidence import EvidenceSet
 from proposal.findings import Finding, Severity
@@ -74,11 +75,6 @@ class CheckContext:
     def folded(self) -> str:
         """The text as phrases are matched in it: same length, lower case."""
         return fold(self.text)
-
-    @cached_property
-    def words(self) -> list[tuple[str, int]]:
-        """The words of the folded text with their places."""
-        return words_of(self.folded)
 
     def mentions(self, *parts: str) -> bool:
         """Tell whether any of the words stands in the folded text: a quick look before a slow one."""
@@ -159,11 +155,12 @@ class CheckContext:
 _HEXADECIMAL = re.compile(r"(?<![A-Za-z0-9])0x[0-9a-fA-F]{40,64}(?![A-Za-z0-9])")
 
 PartT = TypeVar("PartT", Block, Sentence)
+_START = attrgetter("start")
 
 
 def _holding(parts: Sequence[PartT], place: int) -> PartT | None:
     """Return the part that holds a place; parts are in order and do not overlap."""
-    at = bisect_right(parts, place, key=lambda part: part.start) - 1
+    at = bisect_right(parts, place, key=_START) - 1
     return parts[at] if at >= 0 and place < parts[at].end else None
 
 
@@ -188,14 +185,16 @@ class Rule:
 
     def applies(self, context: CheckContext) -> bool:
         """Tell whether everything this rule needs is known."""
-        known = {"evidence": context.evidence is not None, "brief": context.brief is not None}
-        return all(known[need] for need in self.needs)
+        return all(getattr(context, need) is not None for need in self.needs)
 
 
 def findings_of(rule: Rule, context: CheckContext) -> Iterator[Finding]:
     """Run one rule and turn its hits into findings."""
-    found = sorted(set(rule.check(context)), key=lambda hit: (hit.start, -hit.end, hit.message))
-    hits = list(_outermost(found, rule.severity))
+    found = set(rule.check(context))
+    if not found:
+        return
+    in_order = sorted(found, key=lambda hit: (hit.start, -hit.end, hit.message))
+    hits = list(_outermost(in_order, rule.severity))
     for hit in hits[:MAX_HITS]:
         yield _finding(rule, hit, context)
     if len(hits) > MAX_HITS:

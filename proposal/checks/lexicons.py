@@ -70,7 +70,7 @@ def _book(template: str) -> PhraseBook:
 def _search(context: CheckContext) -> None:
     """Search the text once for everything, and keep the hits by their rule (of packs, under one name)."""
     context.phrase_hits[_SEARCHED] = []
-    for hit in _book(context.template.name).find(context.folded, context.words):
+    for hit in _book(context.template.name).find(context.folded):
         group = groups().get(hit.phrase.tag)
         context.phrase_hits.setdefault(group.rule if group else _PACK, []).append(hit)
 

@@ -20,7 +20,8 @@ _FULL_WIDTH |= {code: code - 0xFEE0 + 32 for code in range(0xFF21, 0xFF3B)}
 _FOLD = _UPPER | {0x2019: "'", 0x2018: "'", 0xA0: " ", 0x2011: "-", 0x2010: "-", 0x3000: " "}
 _FOLD_WIDTH = _FOLD | _FULL_WIDTH
 
-_WORD = re.compile(r"[a-z0-9$%][a-z0-9$%']*")
+_BLANK = bytes(code if chr(code) in "abcdefghijklmnopqrstuvwxyz0123456789$%'" else 32 for code in range(256))
+_OPENING = re.compile(r"(?<= )'+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _JOIN = r"[ \t\r\n*_>-]{1,6}"
 """What may stand between two words of a phrase: space, a line break, Markdown emphasis, a hyphen."""
@@ -39,9 +40,15 @@ def fold(text: str) -> str:
     return text.translate(_FOLD if text.isascii() else _FOLD_WIDTH)
 
 
-def words_of(folded: str) -> list[tuple[str, int]]:
-    """Return the words of a folded text with their places."""
-    return [(match.group(), match.start()) for match in _WORD.finditer(folded)]
+def _words_alone(folded: str) -> str:
+    """Return a folded text with a space before it and for every sign outside its words, so that `f" {word} "` stands
+    at the place of the word; a word begins with a letter, a digit, $ or %.
+
+    >>> _words_alone("it's 'so' – ok")
+    " it's  so'   ok "
+    """
+    spaced = f" {folded} ".encode("ascii", "replace").translate(_BLANK).decode("ascii")
+    return _OPENING.sub(lambda match: " " * len(match[0]), spaced) if " '" in spaced else spaced
 
 
 def has_han(text: str) -> bool:
@@ -77,6 +84,8 @@ class _Entry:
 _ANY = ""
 """Stands in the index for a second word that may be anything."""
 
+_NONE: dict[str, list[_Entry]] = {}
+
 
 class PhraseBook:
     """An index of phrases; `find` reports every one that stands in a folded text."""
@@ -100,15 +109,12 @@ class PhraseBook:
         keys = sorted(key for key in self._by_words if _HAN.match(key))
         return re.compile("[" + "".join(keys) + "]") if keys else None
 
-    def find(self, folded: str, words: Sequence[tuple[str, int]] | None = None) -> list[PhraseHit]:
-        """Return the hits in order of place; of two that begin together the longer one stays.
-
-        `words` are `words_of(folded)`, for a text that is searched by several books.
-        """
+    def find(self, folded: str) -> list[PhraseHit]:
+        """Return the hits in order of place; of two that begin together the longer one stays."""
         best: dict[tuple[str, int], PhraseHit] = {}
-        for entry, at in self._candidates(folded, words_of(folded) if words is None else words):
+        for entry, at in self._candidates(folded):
             match = entry.pattern.match(folded, at)
-            if match is None or _excepted(entry, folded, match.start(), match.end()):
+            if match is None or (entry.exceptions and _excepted(entry, folded, match.start(), match.end())):
                 continue
             key = (entry.phrase.tag, at)
             known = best.get(key)
@@ -116,17 +122,20 @@ class PhraseBook:
                 best[key] = PhraseHit(entry.phrase, match.start(), match.end())
         return sorted(best.values(), key=lambda hit: (hit.start, hit.end))
 
-    def _candidates(self, folded: str, words: Sequence[tuple[str, int]]) -> Iterator[tuple[_Entry, int]]:
+    def _candidates(self, folded: str) -> Iterator[tuple[_Entry, int]]:
         index = self._by_words
-        last = len(words) - 1
-        for place, (word, start) in enumerate(words):
-            if word in index:
-                seconds = index[word]
+        spaced = _words_alone(folded)
+        start, seconds = -1, _NONE
+        for word in spaced.split():
+            if word in seconds:
+                for entry in seconds[word]:
+                    yield entry, start
+            seconds = index.get(word, _NONE)
+            if seconds:
+                # Every word of the index is met in order, so the next place of this one is its place.
+                start = spaced.find(f" {word} ", start + 1)
                 for entry in seconds.get(_ANY, ()):
                     yield entry, start
-                if place < last and words[place + 1][0] in seconds:
-                    for entry in seconds[words[place + 1][0]]:
-                        yield entry, start
         if self._han_first is not None and not folded.isascii():
             for character in self._han_first.finditer(folded):
                 for entry in index[character.group()].get(_ANY, ()):

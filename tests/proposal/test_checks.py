@@ -192,3 +192,16 @@ def test_importing_the_checks_pulls_in_no_heavy_library() -> None:
     code = "import sys, proposal.checks, proposal.mutation; print(sorted(m.split('.')[0] for m in sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not {"torch", "transformers", "vllm", "swift", "fastapi"} & set(re.findall(r"'([a-z]+)'", loaded))
+
+
+def test_only_the_named_rules_run() -> None:
+    case = clean_cases()[0]
+    text = case.text + "\n\nThis obviously is TODO.\n"
+    everything = run_checks(text, template=case.template, evidence=case.evidence, brief=case.brief)
+    named = run_checks(
+        text, template=case.template, evidence=case.evidence, brief=case.brief, only=["NE-loaded", "ST-placeholder"]
+    )
+    assert {"NE-loaded", "ST-placeholder"} == {finding.rule for finding in named}
+    assert named == [finding for finding in everything if finding.rule in {"NE-loaded", "ST-placeholder"}]
+    with pytest.raises(NotFoundError, match="NE-loaded"):
+        run_checks(text, template=case.template, only=["NE-loadde"])
