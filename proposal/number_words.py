@@ -108,10 +108,11 @@ def read_number_words(masked: str, taken: list[Amount], *, printed: str) -> list
     found: list[Amount] = []
     spans = iter([*((amount.start, amount.end) for amount in taken), (len(masked) + 1, len(masked) + 1)])
     taken_start, taken_end = next(spans)
+    free_from = 0
     for start, reading in _readings(masked):
         while taken_end <= start:
-            taken_start, taken_end = next(spans)
-        if reading.end <= taken_start and (amount := _amount(masked, printed, (start, reading))):
+            free_from, (taken_start, taken_end) = taken_end, next(spans)
+        if reading.end <= taken_start and (amount := _amount(masked, printed, (start, reading), free_from)):
             found.append(amount)
     return found
 
@@ -135,7 +136,8 @@ def _runs(masked: str, pattern: re.Pattern[str], read: _Reader) -> Iterator[tupl
                 yield match.start(), reading
 
 
-def _amount(text: str, printed: str, run: tuple[int, _Reading]) -> Amount | None:
+def _amount(text: str, printed: str, run: tuple[int, _Reading], free_from: int) -> Amount | None:
+    """Read the unit of a run of number words; what stands before `free_from` belongs to another figure."""
     start, reading = run
     unit, end = reading.unit, reading.end
     if not unit:
@@ -143,7 +145,8 @@ def _amount(text: str, printed: str, run: tuple[int, _Reading]) -> Amount | None
         if not unit and _is_prose(text, start, reading):
             return None
     if not unit:
-        unit, start = currency_before(text, start)
+        currency, first = currency_before(text, start)
+        unit, start = (currency, first) if first >= free_from else ("", start)
     scale = Decimal(f"1E{reading.exponent}") if reading.exponent else Decimal(1)
     value = Decimal(f"{reading.value:f}")
     approx = reading.vague or is_approximate(text, start, end)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proposal.document import Document, heading_key, parse, render
@@ -370,6 +370,7 @@ PIECES = (
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=40).map("".join))
+@example("45,000 USDC四十五万")
 def test_any_text_parses_and_renders_to_itself(text: str) -> None:
     document = parse(text)
     assert render(document) == text
