@@ -321,14 +321,19 @@ def _brief(ledger: _Ledger, notes: Mapping[str, str]) -> Brief:
     return Brief(
         topic=proposal.title,
         ask=f"Let the members of {proposal.dao} decide on: {proposal.title}",
-        type=_type(proposal.title),
+        type=proposal_type(proposal.title),
         dao=proposal.dao[:80],
         parameters=ledger.values["P"],
         notes=dict(notes),
     )
 
 
-def _type(title: str) -> ProposalType:
+def proposal_type(title: str) -> ProposalType:
+    """Return the kind of a proposal by the words of its title.
+
+    >>> proposal_type("Grant to the documentation team")
+    'grants'
+    """
     return next((type_ for word, type_ in _TYPES if word in title.lower()), "signal")
 
 
@@ -373,6 +378,26 @@ def restore(slotted: str, case: Case) -> str:
     """Fill the slots and take the citations away again: the prose as its author wrote it."""
     bare = re.sub(rf"[ ]?{MARK.pattern}", "", slotted)
     return SLOT.sub(lambda match: resolve(match[1], case.evidence, case.brief, "en").printed, bare)
+
+
+def slot_known(prose: str, case: Case) -> str:
+    """Put the slots of a case into a prose where its figures stand; figures that the case does not have stay."""
+    owners = [("P", case.brief.parameters), *((item.id, item.values) for item in case.evidence.values())]
+    bodies = {
+        format_value(value, "en"): f"{owner}.{name}"
+        for owner, values in reversed(owners)
+        for name, value in values.items()
+    }
+    slotted = []
+    for paragraph in prose.split("\n\n"):
+        position = 0
+        for span in find_spans(paragraph) or ():
+            body = bodies.get(paragraph[span.start : span.end])
+            if body:
+                slotted += [paragraph[position : span.start], "{{", body, "}}"]
+                position = span.end
+        slotted += [paragraph[position:], "\n\n"]
+    return cite_slots("".join(slotted).strip())
 
 
 def _facts(slotted: str, case: Case) -> Iterator[Fact]:

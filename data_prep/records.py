@@ -75,7 +75,7 @@ DropReason = Literal[
     "quorum-missed",
     "signals-disagree",
     "close-vote",
-    "leaks-outcome",
+    "over-share",
     "not-writable",
     "other-matter",
     "later-evidence",

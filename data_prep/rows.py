@@ -34,13 +34,16 @@ from proposal.evidence import EvidenceSet
 from proposal.grammar import numeral_characters
 from proposal.hashing import canonical_json
 from proposal.plan import Fact, plan_facts
-from proposal.prompt import section_messages
+from proposal.prompt import section_messages, whole_messages
 from proposal.sections import Material, server_text
 from proposal.slots import MARK, SLOT, fill
 from proposal.template import SectionSpec, Template
 
 MAX_CHARACTERS = 16_000
 """Longest row, prompt and text together; a preflight counts its tokens."""
+
+MIN_SECTIONS = 3
+"""Sections that make a whole proposal."""
 
 _UNWRITABLE = ("http", "](", "<", "`", "#", "|", "{{", "[[", "}}", "]]")
 """What the serving grammar excludes outside slots and marks: teaching it would teach what can never
@@ -92,6 +95,28 @@ def sft_rows(case: Case, template: Template) -> Iterator[SftRow | Drop]:
                 key,
                 f"the template '{template.name}' has no such section",
             )
+
+
+def whole_rows(case: Case, template: Template) -> Iterator[SftRow | Drop]:
+    """Turn a case into one supervised row of the whole proposal, its sections under their headings.
+
+    Only sections with a good text are asked for; with fewer than three of them it is no whole proposal.
+    """
+    parts = [(prompt, clean(case.sections.get(prompt.spec.key, ""))) for prompt in prompts(case, template)]
+    good = [(prompt, slotted) for prompt, slotted in parts if not fault(slotted, prompt)]
+    if len(good) < MIN_SECTIONS:
+        yield Drop("no-section", case.key, "sft", detail=f"{len(good)} sections for a whole proposal")
+        return
+    turns = whole_messages([(prompt.spec, prompt.facts) for prompt, _ in good], brief=case.brief,
+                           evidence=case.evidence, template=template)  # fmt: skip
+    language = case.brief.language
+    text = "\n\n".join(f"## {prompt.spec.heading_in(language)}\n\n{slotted}" for prompt, slotted in good)
+    length = len(text) + sum(len(turn["content"]) for turn in turns)
+    if length > MAX_CHARACTERS:
+        yield Drop("too-long", case.key, "sft", detail=f"{length:,} characters as a whole proposal")
+        return
+    messages = tuple(Message.model_validate(turn) for turn in [*turns, {"role": "assistant", "content": text}])
+    yield SftRow(messages=messages, dao_source=case.key, dao_section="", dao_template=case.brief.template)
 
 
 def grpo_rows(case: Case, template: Template) -> Iterator[GrpoRow | Drop]:
