@@ -76,6 +76,7 @@ DropReason = Literal[
     "signals-disagree",
     "close-vote",
     "over-share",
+    "leaks-outcome",
     "not-writable",
     "other-matter",
     "later-evidence",
