@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from data_prep.records import Case
+from proposal.brief import Brief
 from proposal.evidence import Evidence
 from proposal.plan import Fact
 from proposal.slots import used_ids
@@ -18,10 +19,13 @@ from proposal.slots import used_ids
 DISTRACTORS = 3
 """Items of other proposals that are mixed in."""
 
+MAX_POINTS = 1_000
+"""Characters of an author's points that stay before what is asked for besides."""
 
-def with_distractors(case: Case, others: Sequence[Evidence], *, seed: int) -> Case | None:
+
+def with_distractors(case: Case, others: Sequence[Evidence], *, seed: int, count: int = DISTRACTORS) -> Case | None:
     """Return the case with evidence of other proposals behind its own, or None where there is none to add."""
-    ranked = sorted(others, key=lambda item: _rank(case, item.url + item.title, seed))[:DISTRACTORS]
+    ranked = sorted(others, key=lambda item: _rank(case, item.url + item.title, seed))[:count]
     if not ranked:
         return None
     first = 1 + max((int(item_id[1:]) for item_id in case.evidence), default=0)
@@ -33,7 +37,8 @@ def with_distractors(case: Case, others: Sequence[Evidence], *, seed: int) -> Ca
 def with_missing(case: Case, *, seed: int) -> Case | None:
     """Return the case without one of the items it cites: its figures become visible gaps in the text.
 
-    None where no item is cited, or where nothing would be left to state.
+    The author's points still ask for these figures, so that a writer can know that something is missing. None where no
+    item is cited, or where nothing would be left to state.
     """
     cited = sorted(set().union(*(used_ids(text) for text in case.sections.values()))) if case.sections else []
     cited = [item_id for item_id in cited if case.evidence[item_id].values]
@@ -45,7 +50,17 @@ def with_missing(case: Case, *, seed: int) -> Case | None:
         key: tuple(fact for fact in stated if gone not in fact.ids) for key, stated in case.facts.items()
     }
     evidence = {item_id: item for item_id, item in case.evidence.items() if item_id != gone}
-    return Case(f"{case.key}#missing", case.brief, evidence, sections, facts)
+    return Case(f"{case.key}#missing", _asking(case, gone), evidence, sections, facts)
+
+
+def _asking(case: Case, gone: str) -> Brief:
+    """Return the brief with the missing figures named among the points of the sections that stated them."""
+    notes = dict(case.brief.notes)
+    for key, facts in case.facts.items():
+        wanted = [f"state the {fact.subject}" for fact in facts if gone in fact.ids]
+        if wanted:
+            notes[key] = "; ".join(part for part in (notes.get(key, "")[:MAX_POINTS], *wanted) if part)
+    return case.brief.model_copy(update={"notes": notes})
 
 
 def _without(text: str, item: Evidence) -> str:

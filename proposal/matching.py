@@ -135,32 +135,45 @@ def derived(amount: Amount, values: Sequence[Value], sentence: str) -> bool:
 
 def supported_by(amount: Amount, items: Iterable[Evidence], brief: Brief | None) -> tuple[Support, ...]:
     """Return every place that states the amount: values, text and block of the evidence, parameters
-    of the brief.
+    of the brief. A value that is text states what it prints.
     """
     found: list[Support] = []
     for item in items:
-        found.extend(Support(item.id, name) for name, value in item.values.items() if states(value, amount))
+        found.extend(Support(item.id, name) for name, value in item.values.items() if _value_states(value, amount))
         if item.block is not None and amount.unit in {"", "blocks"} and amount.value == item.block:
             found.append(Support(item.id, "block"))
         if item.excerpt and _stated_in(item.excerpt, amount):
             found.append(Support(item.id, "excerpt"))
     if brief is not None:
-        found.extend(Support("P", name) for name, value in brief.parameters.items() if states(value, amount))
+        found.extend(Support("P", name) for name, value in brief.parameters.items() if _value_states(value, amount))
     return tuple(found)
+
+
+def _value_states(value: Value, amount: Amount) -> bool:
+    """Tell whether a value states the amount: as a number, or as text that prints it ("40000 USDC")."""
+    return _stated_in(value.value, amount) if isinstance(value.value, str) else states(value, amount)
 
 
 def date_supported_by(mention: DateMention, items: Iterable[Evidence], brief: Brief | None) -> tuple[Support, ...]:
     """Return every place that states the date, in the same way."""
     found: list[Support] = []
     for item in items:
-        found.extend(Support(item.id, name) for name, value in item.values.items() if matches_date(value, mention))
+        found.extend(Support(item.id, name) for name, value in item.values.items() if _value_names(value, mention))
         if item.date is not None and matches_date(item.date, mention):
             found.append(Support(item.id, "date"))
-        if item.excerpt and any(_same_date(mention, other) for other in _excerpt_dates(item.excerpt)):
+        if item.excerpt and _dated_in(item.excerpt, mention):
             found.append(Support(item.id, "excerpt"))
     if brief is not None:
-        found.extend(Support("P", name) for name, value in brief.parameters.items() if matches_date(value, mention))
+        found.extend(Support("P", name) for name, value in brief.parameters.items() if _value_names(value, mention))
     return tuple(found)
+
+
+def _value_names(value: Value, mention: DateMention) -> bool:
+    return _dated_in(value.value, mention) if isinstance(value.value, str) else matches_date(value, mention)
+
+
+def _dated_in(text: str, mention: DateMention) -> bool:
+    return any(_same_date(mention, other) for other in _text_dates(text))
 
 
 def _same_date(mention: DateMention, other: DateMention) -> bool:
@@ -172,22 +185,21 @@ def _same_date(mention: DateMention, other: DateMention) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _excerpt_amounts(excerpt: str) -> tuple[Amount, ...]:
-    return tuple(amount for amount in parse(excerpt).amounts if amount.kind != "ordinal")
+def _text_amounts(text: str) -> tuple[Amount, ...]:
+    return tuple(amount for amount in parse(text).amounts if amount.kind != "ordinal")
 
 
 @lru_cache(maxsize=512)
-def _excerpt_dates(excerpt: str) -> tuple[DateMention, ...]:
-    return parse(excerpt).dates
+def _text_dates(text: str) -> tuple[DateMention, ...]:
+    return parse(text).dates
 
 
-def _stated_in(excerpt: str, amount: Amount) -> bool:
+def _stated_in(text: str, amount: Amount) -> bool:
     """Tell whether the text prints the figure, or a more exact one that rounds to it."""
     if amount.kind == "ordinal":
         return False
     return any(
-        other.tolerance <= amount.tolerance and _equal(other.value, other.unit, amount)
-        for other in _excerpt_amounts(excerpt)
+        other.tolerance <= amount.tolerance and _equal(other.value, other.unit, amount) for other in _text_amounts(text)
     )
 
 

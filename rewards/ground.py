@@ -225,6 +225,12 @@ def _one(source: str, name: str, value: Value, title: frozenset[str]) -> Known:
 def _read_from_texts(task: Task) -> Iterator[Known]:
     """Yield figures and dates that stand in running text: excerpts, titles, labels, the brief's own words."""
     texts = [(item.id, f"{item.title}. {item.title_zh}。 {item.excerpt}") for item in task.evidence.values()]
+    texts += [
+        (item.id, value.value)
+        for item in task.evidence.values()
+        for value in item.values.values()
+        if isinstance(value.value, str)
+    ]
     labels = [
         (item.id, f"{value.label}. {value.label_zh}。")
         for item in task.evidence.values()

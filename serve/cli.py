@@ -118,6 +118,29 @@ def draft(
               f"{counts['warning']} warnings; findings in {folder.path / 'findings.json'}", markup=False)  # fmt: skip
 
 
+@app.command("draft-items")
+def draft_items_command(
+    items: Annotated[Path, typer.Argument(help="DraftBench items, JSON Lines.")],
+    out: Annotated[Path, typer.Option(help="File for the drafts, JSON Lines; an interrupted run goes on in it.")],
+    line: Annotated[str, typer.Option(help="template, raw, grammar, screened or full.")] = "full",
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Items drafted side by side.")] = 4,
+) -> None:
+    """Draft the items of DraftBench with one drafting line; recipes/evaluate.py scores the drafts.
+
+    dao-agent draft-items runs/draftbench/items.jsonl --out runs/draftbench/full.jsonl
+    """
+    from data_prep.draftbench import read_items
+    from serve.items import draft_items
+
+    def progress(number: int, total: int, item: str, seconds: float) -> None:
+        err.print(f"  {number}/{total} {item} ({seconds:.0f} s)", markup=False)
+
+    count = draft_items(
+        read_items(items), out, line=line, settings=load_settings(), parallel=parallel, on_draft=progress
+    )
+    typer.echo(f"{out}: {count} drafted now")
+
+
 def _request(brief_path: Path, evidence_path: Path, template: Template | None, lang: str) -> DraftRequest:
     brief = load_brief(brief_path)
     changes: dict[str, str] = {}

@@ -28,6 +28,7 @@ from serve.events import DraftEvent, Emit
 from serve.llm import ChatModel, ModelHealth
 from serve.preparing import Prepared, prepare
 from serve.settings import Settings
+from serve.stages import ALL, Stages
 from serve.writing import SectionWriter
 
 SAMPLING = {
@@ -35,6 +36,10 @@ SAMPLING = {
     "free": Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.05, max_tokens=700, seed=7),
 }
 """Sampling by grammar style: a raw small model wanders off at any temperature above zero."""
+
+
+NO_MODEL = "none"
+"""What stands in the manifest of a draft that no model wrote."""
 
 
 class ModelDrafter:
@@ -58,25 +63,31 @@ class ModelDrafter:
         Raises `InputError` for a request that cannot be drafted and `UpstreamError` when the model cannot be reached
         or dies; sections that were finished before have been emitted by then.
         """
-        job = prepare(request, self._template)
-        style = self._settings.model_style
-        run = _Run(job, self._model, SAMPLING[style], self._settings, emit)
-        return run.draft(done)
+        return self.draft_prepared(prepare(request, self._template), done=done, emit=emit)
+
+    def draft_prepared(
+        self, job: Prepared, *, done: Mapping[str, SectionDraft], emit: Emit, stages: Stages = ALL
+    ) -> Draft:
+        """Write one draft of which everything is decided; evaluation turns stages of the line off."""
+        return _Run(job, self._model, SAMPLING[self._settings.model_style], self._settings, emit, stages).draft(done)
 
 
 class _Run:
     """One draft being written: holds what the section threads share."""
 
-    def __init__(self, job: Prepared, model: ChatModel, sampling: Sampling, settings: Settings, emit: Emit) -> None:
+    def __init__(
+        self, job: Prepared, model: ChatModel, sampling: Sampling, settings: Settings, emit: Emit, stages: Stages
+    ) -> None:
         self.job = job
         self.model = model
         self.sampling = sampling
         self.settings = settings
+        self.stages = stages
         self._emit = emit
         self._lock = threading.Lock()
         self.writer = SectionWriter(
             model, style=settings.model_style, sampling=sampling,
-            native=job.request.brief.language in settings.languages,
+            native=job.request.brief.language in settings.languages, best_of=settings.best_of, stages=stages,
         )  # fmt: skip
 
     def emit(self, event: DraftEvent) -> None:
@@ -89,7 +100,9 @@ class _Run:
             {"key": s.key, "heading": s.heading_in(brief.language), "writer": s.writer} for s in self.job.sections
         ]
         self.emit(DraftEvent(type="started", data={"sections": outline, "kept": sorted(done)}))
-        name = self.model.name  # asks the endpoint before any section starts: one clear error instead of six
+        name = (
+            self.model.name if self.stages.model else NO_MODEL
+        )  # asks the endpoint before any section starts: one clear error instead of six
         finished = self._write_sections(dict(done))
         draft = self._finish(finished, name)
         self.emit(DraftEvent(type="findings", data={"findings": [f.model_dump(mode="json") for f in draft.findings]}))
@@ -179,7 +192,7 @@ class _Run:
             created_at=now,
             software=f"dao-proposal-agent {importlib.metadata.version('dao-proposal-agent')}",
             model=model_name,
-            model_hash=self.model.weights_hash,
+            model_hash=self.model.weights_hash if self.stages.model else NO_MODEL,
             adapter=self.settings.model_adapter,
             prompt_hash=prompt_hash(),
             template=job.template.name,

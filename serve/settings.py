@@ -47,6 +47,9 @@ class Settings(BaseSettings):
         default=None, description="Python of the model environment; empty means .venv-model beside the project."
     )
     parallel_sections: int = Field(default=6, ge=1, le=32, description="Sections drafted at the same time.")
+    best_of: int = Field(
+        default=1, ge=1, le=64, description="Completions per section, of which the best by the rewards is kept."
+    )
     gateway_host: str = Field(default="127.0.0.1", description="Address the gateway and desk listen on.")
     gateway_port: int = Field(default=8080, ge=0, le=65535, description="Port; 0 takes a free one.")
     signatures: Literal["optional", "required"] = Field(

@@ -18,9 +18,12 @@ from proposal.prompt import section_messages
 from proposal.slots import SLOT, escape_slots
 from proposal.template import SectionSpec
 from proposal.values import Language
+from rewards import COMPONENTS, Task, analyse
+from rewards.composition import weighted
 from serve.llm import ChatModel
 from serve.preparing import Prepared
 from serve.screening import objections
+from serve.stages import ALL, Stages
 
 OnText = Callable[[str], None]
 
@@ -54,11 +57,22 @@ class _Tally:
 class SectionWriter:
     """Writes sections on one model; `native` tells whether the model writes the language of the brief."""
 
-    def __init__(self, model: ChatModel, *, style: Style, sampling: Sampling, native: bool) -> None:
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        style: Style,
+        sampling: Sampling,
+        native: bool,
+        best_of: int = 1,
+        stages: Stages = ALL,
+    ) -> None:
         self._model = model
         self._style = style
         self._sampling = sampling
-        self._native = native
+        self._native = native and stages.model
+        self._best_of = best_of
+        self._stages = stages
 
     def write(self, spec: SectionSpec, job: Prepared, on_text: OnText) -> Written:
         """Write one section; raises `UpstreamError` when the model cannot be reached or dies."""
@@ -69,13 +83,9 @@ class SectionWriter:
         sentences = [] if trusted else authors_words(spec, job)
         if self._native:
             sentences += self._model_sentences(spec, job, tally, on_text)
-        stated = " ".join(sentences)
-        missing = [fact.sentence(language) for fact in facts if "{{" + fact.slot + "}}" not in stated]
-        sentences = _insert_facts(sentences, missing)
-        if (spec.evidence == "required" and not facts and not SLOT.search(stated)) or not sentences:
-            sentences.append(_gap(language, spec))
-        text = ("" if language == "zh" else " ").join(sentences)
-        return Written(text, tally.tokens, tally.attempts, tuple(tally.removed))
+        if self._stages.completion:
+            sentences = _completed(sentences, spec, facts, language)
+        return Written(joined(sentences, language), tally.tokens, tally.attempts, tuple(tally.removed))
 
     def _model_sentences(self, spec: SectionSpec, job: Prepared, tally: _Tally, on_text: OnText) -> list[str]:
         facts = job.plan[spec.key]
@@ -83,7 +93,9 @@ class SectionWriter:
             spec, facts, brief=job.request.brief, evidence=job.evidence, template=job.template, style=self._style
         )
         wanted = plain_sentences(spec, facts, job.request.brief.language)
-        raw = self._ask(messages, self._constraint(job, spec, facts, wanted), tally, on_text)
+        raw = self._best(messages, self._constraint(job, spec, facts, wanted), spec, job, tally, on_text)
+        if not self._stages.screening:
+            return raw
         kept, failed = self._screen(raw, [], job, facts)
         for _ in range(MAX_ROUNDS):
             if not failed:
@@ -95,7 +107,22 @@ class SectionWriter:
         tally.removed += failed
         return [sentence for sentence in kept if sentence]
 
+    def _best(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        constraint: Mapping[str, Any],
+        spec: SectionSpec,
+        job: Prepared,
+        tally: _Tally,
+        on_text: OnText,
+    ) -> list[str]:
+        """Return the sentences of the best of so many completions, by the rewards that training uses."""
+        tries = [self._ask(messages, constraint, tally, on_text) for _ in range(self._best_of)]
+        return tries[0] if len(tries) == 1 else max(tries, key=lambda sentences: worth(sentences, spec, job))
+
     def _constraint(self, job: Prepared, spec: SectionSpec, facts: Sequence[Fact], sentences: int) -> dict[str, Any]:
+        if not self._stages.grammar:
+            return {}
         language = job.request.brief.language
         if self._style == "free":
             return {"response_format": free_grammar(job.words, language)}
@@ -141,6 +168,23 @@ class SectionWriter:
         return kept, failed
 
 
+def worth(sentences: Sequence[str], spec: SectionSpec, job: Prepared) -> tuple[float, int, float]:
+    """Return what to rank a section's text by: its gate, how many required items it uses, its weighted score.
+
+    In this order, so that no wording makes up for a broken gate or evidence left out (`rewards.md`, 6).
+    """
+    required = tuple(dict.fromkeys(item_id for fact in job.plan[spec.key] for item_id in fact.ids))
+    task = Task(job.evidence, job.request.brief, job.template, spec, required)
+    analysis = analyse(joined(sentences, job.request.brief.language), task)
+    score = weighted({reward.name: reward.score(analysis).value for reward in COMPONENTS})
+    return analysis.gate, len(analysis.counts.ids & set(required)), score
+
+
+def joined(sentences: Sequence[str], language: Language) -> str:
+    """Return sentences as one text: Chinese ones without spaces between them."""
+    return ("" if language == "zh" else " ").join(sentences)
+
+
 def plain_sentences(spec: SectionSpec, facts: Sequence[Fact], language: Language) -> int:
     """Return how many sentences beside the facts fill the section's length band to its lower end."""
     low, _ = spec.band(language)
@@ -160,7 +204,12 @@ def authors_words(spec: SectionSpec, job: Prepared) -> list[str]:
         parts.insert(0, brief.ask)
     elif len(writers) > 1 and spec.key == writers[1] and not parts[0]:
         parts.append(brief.background)
-    return [escape_slots(" ".join(part.split())) for part in parts if part.strip()]
+    return [escape_slots(_ended(" ".join(part.split()), brief.language)) for part in parts if part.strip()]
+
+
+def _ended(text: str, language: Language) -> str:
+    """End a text as a sentence: an ask is often written as a heading, and what follows would run into it."""
+    return text if text[-1] in ".!?。！？；:：" else text + ("。" if language == "zh" else ".")
 
 
 def _again(failed: Sequence[str], job: Prepared) -> str:
@@ -173,6 +222,16 @@ def _again(failed: Sequence[str], job: Prepared) -> str:
 def _replace_gaps(kept: list[str], good: Sequence[str]) -> list[str]:
     spare = iter([sentence for sentence in good if sentence])
     return [sentence or next(spare, "") for sentence in kept]
+
+
+def _completed(sentences: list[str], spec: SectionSpec, facts: Sequence[Fact], language: Language) -> list[str]:
+    """State the planned facts that are missing, and mark the gap where there is nothing to say."""
+    stated = " ".join(sentences)
+    missing = [fact.sentence(language) for fact in facts if "{{" + fact.slot + "}}" not in stated]
+    whole = _insert_facts(sentences, missing)
+    if (spec.evidence == "required" and not facts and not SLOT.search(stated)) or not whole:
+        whole.append(_gap(language, spec))
+    return whole
 
 
 def _insert_facts(sentences: list[str], missing: list[str]) -> list[str]:
