@@ -152,7 +152,7 @@ def kto_rows(reviewed: ReviewedDraft, template: Template) -> Iterator[KtoRow | D
     if label is None:
         yield Drop("undecided", reviewed.source, "kto", detail="neither approved nor refused")
         return
-    for prompt, slotted in _draft_sections(reviewed.draft, reviewed.source, template):
+    for prompt, slotted in draft_sections(reviewed.draft, reviewed.source, template):
         yield _refused(prompt, slotted, "kto") or KtoRow(
             messages=answered(prompt, slotted), label=label, **_origin(prompt)
         )
@@ -179,8 +179,8 @@ def edit_pairs(before: ReviewedDraft, after: ReviewedDraft, template: Template) 
     if wanted(after) is False:
         yield Drop("undecided", source, "dpo", detail="the committee refused the later version")
         return
-    old = {prompt.spec.key: slotted for prompt, slotted in _draft_sections(before.draft, source, template)}
-    for prompt, slotted in _draft_sections(after.draft, source, template):
+    old = {prompt.spec.key: slotted for prompt, slotted in draft_sections(before.draft, source, template)}
+    for prompt, slotted in draft_sections(after.draft, source, template):
         key = prompt.spec.key
         if not old.get(key) or old[key] == slotted:
             yield Drop("no-change", source, "dpo", key)
@@ -193,7 +193,7 @@ def edit_pairs(before: ReviewedDraft, after: ReviewedDraft, template: Template) 
             )
 
 
-def _draft_sections(draft: Draft, source: str, template: Template) -> Iterator[tuple[Prompt, str]]:
+def draft_sections(draft: Draft, source: str, template: Template) -> Iterator[tuple[Prompt, str]]:
     """Yield each section that was written (not assembled), with its prompt and its text without
     server parts.
     """
@@ -201,10 +201,10 @@ def _draft_sections(draft: Draft, source: str, template: Template) -> Iterator[t
     written: Mapping[str, SectionDraft] = {part.key: part for part in draft.sections if part.writer != "server"}
     for prompt in prompts(Case(source, draft.brief, evidence), template):
         if prompt.spec.key in written:
-            yield prompt, _without_appended(written[prompt.spec.key].slotted, prompt, evidence)
+            yield prompt, without_appended(written[prompt.spec.key].slotted, prompt, evidence)
 
 
-def _without_appended(slotted: str, prompt: Prompt, evidence: EvidenceSet) -> str:
+def without_appended(slotted: str, prompt: Prompt, evidence: EvidenceSet) -> str:
     """Cut off what the server adds below a section's text (tables): the model did not write it."""
     material = Material(prompt.case.brief, evidence, prompt.template)
     for content in reversed(prompt.spec.append):

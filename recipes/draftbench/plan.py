@@ -1,0 +1,70 @@
+"""The plan of an evaluation, as data: which items, which systems, what each row was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from proposal.errors import ConfigError, InputError
+from proposal.grammar import Style
+from proposal.inputs import read_structured, validate
+from recipes.recipe import parse_overrides
+
+EMBEDDED = "embedded"
+"""The embedded model, which serving fetches and converts itself."""
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SystemPlan(_Closed):
+    """One row: a drafting line over a model. `model` is a checkpoint folder, "embedded", or empty for no model."""
+
+    name: str = Field(min_length=1, max_length=60, pattern=r"[^/|\n]+")
+    line: str
+    model: str = ""
+    style: Style = "free"
+    languages: str = "en"
+    best_of: int = Field(default=1, ge=1, le=64)
+    items: int = Field(default=0, ge=0, description="Only so many of the items; 0 for all.")
+    made: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def file(self) -> str:
+        """Return the name of its file of drafts."""
+        return "".join(letter if letter.isalnum() else "-" for letter in self.name.lower()).strip("-") + ".jsonl"
+
+
+class EvaluationPlan(_Closed):
+    """An evaluation. `proposals` are the files the items are made from, `ids` the frozen list of which."""
+
+    proposals: tuple[Path, ...] = Field(min_length=1)
+    ids: Path
+    out: Path
+    seed: int = 7
+    subset: int = Field(default=0, ge=0, description="The first so many items; 0 for all.")
+    parallel: int = Field(default=4, ge=1, le=64)
+    systems: tuple[SystemPlan, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> EvaluationPlan:
+        files = [system.file for system in self.systems]
+        twice = next((file for file in files if files.count(file) > 1), "")
+        if twice:
+            raise ValueError(f"two systems have the same name, or names that make the same file '{twice}'")
+        return self
+
+
+def load_plan(path: Path, overrides: Sequence[str] = ()) -> EvaluationPlan:
+    """Read a plan and the `key=value` words of the command line; paths are read from the working folder."""
+    data: Any = read_structured(path)
+    if not isinstance(data, dict):
+        raise InputError(f"found {type(data).__name__}", where=str(path), expected="key: value lines")
+    try:
+        return validate(EvaluationPlan, {**data, **parse_overrides(overrides)}, where=str(path))
+    except InputError as error:
+        raise ConfigError(error.message, where=error.where, expected=error.expected, fix=error.fix) from None
