@@ -19,6 +19,9 @@ from proposal.errors import ConfigError, InputError, nearest
 from proposal.hashing import sha256_data
 from proposal.inputs import read_structured, validate
 
+ANY_DAO = "*"
+"""Stands in `held_out_from` for every DAO that has no day of its own."""
+
 Side = Literal["train", "validation", "held_out"]
 SIDES: tuple[Side, ...] = get_args(Side)
 SPLIT_FILE = Path(__file__).with_name("split.yaml")
@@ -38,12 +41,12 @@ class Place:
 
 
 class Split(BaseModel):
-    """The rule that gives every proposal its side."""
+    """The rule that gives every proposal its side; `held_out_from` has the first held-out day by DAO."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     held_out_daos: tuple[str, ...] = ()
-    held_out_from: dt.date | None = None
+    held_out_from: dict[str, dt.date] = Field(default_factory=dict)
     gap_days: int = Field(default=0, ge=0, le=3_650)
     validation_per_mille: int = Field(default=0, ge=0, le=500)
     near_duplicate_percent: int = Field(default=70, ge=30, le=100)
@@ -58,10 +61,11 @@ class Split(BaseModel):
         """Return where a proposal belongs by its own DAO and day, before its near-duplicates are looked at."""
         if dao in self.held_out_daos:
             return Place("held_out", "dao")
-        if self.held_out_from is not None:
-            if created >= self.held_out_from:
+        first = self.held_out_from.get(dao, self.held_out_from.get(ANY_DAO))
+        if first is not None:
+            if created >= first:
                 return Place("held_out", "date")
-            if created >= self.held_out_from - dt.timedelta(days=self.gap_days):
+            if created >= first - dt.timedelta(days=self.gap_days):
                 return Place(None, "gap")
         return Place("train")
 
@@ -80,7 +84,7 @@ class Split(BaseModel):
     def check_names(self, daos: Iterable[str], *, where: str) -> None:
         """Raise where a DAO to hold out is not in the data, but one of nearly that name is: it would be trained on."""
         known = sorted(set(daos))
-        for name in self.held_out_daos:
+        for name in (*self.held_out_daos, *(name for name in self.held_out_from if name != ANY_DAO)):
             near = nearest(name, known) if name not in known else None
             if near:
                 raise ConfigError(f"'{name}' is to be held out, and no proposal is of that DAO", where=where,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from data_prep.records import Case
 from proposal.brief import Brief
@@ -35,40 +35,56 @@ def with_distractors(case: Case, others: Sequence[Evidence], *, seed: int, count
 
 
 def with_missing(case: Case, *, seed: int) -> Case | None:
-    """Return the case without one of the items it cites: its figures become visible gaps in the text.
+    """Return the case without some of what it states: these figures become visible gaps in the text.
 
-    The author's points still ask for these figures, so that a writer can know that something is missing. None where no
-    item is cited, or where nothing would be left to state.
+    One of the items it cites is taken away, or, where it has only one, one figure of that. The author's points still
+    ask for what is gone, so that a writer can know that something is missing. None where no item is cited, or where
+    nothing would be left to state.
     """
     cited = sorted(set().union(*(used_ids(text) for text in case.sections.values()))) if case.sections else []
     cited = [item_id for item_id in cited if case.evidence[item_id].values]
-    if not cited or len(case.evidence) < 2:
+    if not cited:
         return None
     gone = min(cited, key=lambda item_id: _rank(case, item_id, seed))
-    sections = {key: _without(text, case.evidence[gone]) for key, text in case.sections.items()}
+    item = case.evidence[gone]
+    names = set(item.values)
+    if len(case.evidence) < 2:
+        if len(names) < 2:
+            return None
+        names = {min(names, key=lambda name: _rank(case, name, seed))}
+    left = {name: value for name, value in item.values.items() if name not in names}
+    evidence = {item_id: one for item_id, one in case.evidence.items() if item_id != gone}
+    if left:
+        evidence = {gone: item.model_copy(update={"values": left})}
+    slots = {f"{gone}.{name}" for name in names}
+    sections = {key: _without(text, item, names, keep_mark=bool(left)) for key, text in case.sections.items()}
     facts: Mapping[str, tuple[Fact, ...]] = {
-        key: tuple(fact for fact in stated if gone not in fact.ids) for key, stated in case.facts.items()
+        key: tuple(fact for fact in stated if fact.slot not in slots) for key, stated in case.facts.items()
     }
-    evidence = {item_id: item for item_id, item in case.evidence.items() if item_id != gone}
-    return Case(f"{case.key}#missing", _asking(case, gone), evidence, sections, facts)
+    return Case(f"{case.key}#missing", _asking(case, slots), evidence, sections, facts)
 
 
-def _asking(case: Case, gone: str) -> Brief:
+def _asking(case: Case, gone: Set[str]) -> Brief:
     """Return the brief with the missing figures named among the points of the sections that stated them."""
     notes = dict(case.brief.notes)
     for key, facts in case.facts.items():
-        wanted = [f"state the {fact.subject}" for fact in facts if gone in fact.ids]
+        wanted = [f"state the {fact.subject}" for fact in facts if fact.slot in gone]
         if wanted:
             notes[key] = "; ".join(part for part in (notes.get(key, "")[:MAX_POINTS], *wanted) if part)
     return case.brief.model_copy(update={"notes": notes})
 
 
-def _without(text: str, item: Evidence) -> str:
-    """Put a gap that names what is missing in place of each figure of an item, and take its citations away."""
-    for name, value in item.values.items():
-        reason = " ".join(re.findall(r"[a-z]+", (value.label or name).lower()))[:38].strip()
+def _without(text: str, item: Evidence, names: Set[str], *, keep_mark: bool) -> str:
+    """Put a gap that says what is missing in place of each of these figures, and take needless citations away."""
+    for name in names:
+        reason = " ".join(re.findall(r"[a-z]+", (item.values[name].label or name).lower()))[:38].strip()
         text = text.replace(f"{{{{{item.id}.{name}}}}}", f"{{{{TBD:{reason or 'figure'}}}}}")
-    return re.sub(rf"[ ]?\[\[{item.id}\]\]", "", text)
+    if not keep_mark:
+        return re.sub(rf"[ ]?\[\[{item.id}\]\]", "", text)
+    return "".join(
+        sentence if f"{{{{{item.id}." in sentence else re.sub(rf"[ ]?\[\[{item.id}\]\]", "", sentence)
+        for sentence in re.split(r"(?<=[.!?。！？])(?=\s)", text)
+    )
 
 
 def _rank(case: Case, text: str, seed: int) -> str:

@@ -21,6 +21,9 @@ _ATTACHED_UNITS = {"%", "x", "‰"}
 # Units that carry no printed name: the label of the value says what is counted.
 _SILENT_UNITS = {"count", "date", "text"}
 
+# Words that scale a number and are no unit: 250 "million" would be compared as 250.
+_SCALES = {"hundred", "thousand", "million", "billion", "trillion", "mn", "bn", "千", "万", "萬", "百万", "亿", "億"}
+
 MAX_EXPONENT = 40
 """Digits a figure may have: uint256 token amounts fit twice over, and printing 1e999999999 cannot fill the memory."""
 
@@ -80,6 +83,8 @@ class Value(BaseModel):
                 raise ValueError(f"the number {self.value} has no unit")
             if self.unit in {"date", "text"}:
                 raise ValueError(f"the number {self.value} cannot have the unit '{self.unit}'")
+            if self.unit.lower() in _SCALES:
+                raise ValueError(f"'{self.unit}' scales the number {self.value} and is no unit: write the whole number")
             if not self.value.is_finite():
                 raise ValueError("not a finite number")
             if abs(self.value.adjusted()) > MAX_EXPONENT or len(self.value.as_tuple().digits) > MAX_EXPONENT:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("missing_honesty", True, "items with missing evidence whose draft names the gap and invents nothing"),
     Metric("adherence_strict", True, "drafts without any fault of form"),
     Metric("adherence", True, "form: sections, order, length, language (reward template_adherence)"),
-    Metric("compliance", True, "what must be said is said, what is forbidden is not (reward compliance)"),
+    Metric("compliance", True, "written sections say what they must and nothing forbidden (reward compliance)"),
     Metric("non_neutral_rate", False, f"sentences of severity {NON_NEUTRAL} or more, of all"),
     Metric("severe_rate", False, f"sentences of severity {GRAVE} or more, of all"),
     Metric("repetition", False, "runs of four tokens that stood before (rep-4)"),
-    Metric("blocked", False, "drafts with a finding that blocks export, gaps included"),
+    Metric("blocked", False, "drafts with a finding in a written section that blocks export"),
     Metric("chrf", True, "character n-gram F-score against the author's prose, 0 to 1 (chrF2)"),
     Metric("length_ratio", True, "words against the author's prose"),
     Metric("tokens", False, "tokens the model wrote for the draft"),
@@ -79,7 +79,7 @@ def score_draft(item: BenchItem, entry: ItemDraft) -> Scores:
         **_citations(analysis),
         **_figures(analysis),
         **_against_item(item, analysis, prose),
-        **_form(entry, task),
+        **_form(item, entry, task),
         **_wording(analysis),
         **_against_reference(item, analysis.text),
         "tokens": float(sum(section.tokens for section in entry.draft.sections)),
@@ -151,15 +151,33 @@ def _against_item(item: BenchItem, analysis: Analysis, prose: str) -> Scores:
     }
 
 
-def _form(entry: ItemDraft, task: Task) -> Scores:
-    whole = analyse(entry.draft.text, task)
-    form = template_adherence(whole)
+def _form(item: BenchItem, entry: ItemDraft, task: Task) -> Scores:
+    form = template_adherence(analyse(entry.draft.text, task))
+    said = [compliance(analysis).value for analysis in _sections(item, entry, task)]
     return {
         "adherence_strict": float(form.value == 1.0),
         "adherence": form.value,
-        "compliance": compliance(whole).value,
-        "blocked": float(blocks(entry.draft.findings)),
+        "compliance": sum(said) / len(said) if said else None,
+        "blocked": float(_is_blocked(entry)),
     }
+
+
+def _sections(item: BenchItem, entry: ItemDraft, task: Task) -> Iterator[Analysis]:
+    """Yield the analysis of each written section by itself: what a whole must say is not one writer's to answer for."""
+    for prompt, slotted in draft_sections(entry.draft, item.id, task.template):
+        required = tuple(dict.fromkeys(owner for fact in item.plan.get(prompt.spec.key, ()) for owner in fact.ids))
+        yield analyse(slotted, replace(task, section=prompt.spec, required=required))
+
+
+def _is_blocked(entry: ItemDraft) -> bool:
+    """Tell whether a finding in a written section blocks; what the brief left out of the server's parts does not."""
+    text = entry.draft.text
+    written = [section.text for section in entry.draft.sections if section.writer == "model" and section.text]
+    places = [(start, start + len(part)) for part in written if (start := text.find(part)) >= 0]
+    return any(
+        blocks([finding]) and any(start <= finding.start < end for start, end in places)
+        for finding in entry.draft.findings
+    )
 
 
 def _wording(analysis: Analysis) -> Scores:

@@ -1,0 +1,65 @@
+"""DraftBench on real parts: the command of the documentation, the embedded model on vLLM, one table."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.data_prep.test_draftbench import BODY
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.model
+
+
+def proposals(path: Path) -> None:
+    """Write a file of proposals as a source gives them; all are of one DAO, so all are held out."""
+    rows = [
+        {
+            "id": f"livepeer-lip-{number}",
+            "dao": "Livepeer",
+            "title": f"Fund rebate {name}",
+            "body": BODY.format(name=name, sales=40_000 + number, people=50 + number, month=1 + number),
+            "created": "2026-01-01",
+            "licence": "MIT",
+            "discussion_url": f"https://forum.example.org/t/{number}",
+        }
+        for number, name in enumerate(("alpha", "beta", "gamma"))
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_the_command_makes_items_drafts_and_a_table(tmp_path: Path) -> None:
+    proposals(tmp_path / "proposals.jsonl")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        f"""
+proposals: [{tmp_path}/proposals.jsonl]
+ids: {tmp_path}/ids.txt
+out: {tmp_path}/out
+subset: 2
+systems:
+  - {{name: template fill, line: template}}
+  - {{name: raw, line: raw, model: embedded}}
+  - {{name: full, line: full, model: embedded, style: guided}}
+""",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "recipes/evaluate.py", str(plan)]
+    subprocess.run([*command, "--freeze"], cwd=ROOT, check=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, timeout=800)
+    data = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    found = data["comparison"]
+    assert found["items"] == 2
+    assert found["estimates"]["raw"]["tokens"]["mean"] > 0
+    assert found["estimates"]["full"]["digit_accuracy"]["mean"] == 1
+    assert found["estimates"]["full"]["fabrication_rate"]["mean"] == 0
+    assert found["estimates"]["full"]["coverage"]["mean"] >= found["estimates"]["raw"]["coverage"]["mean"]
+    assert "| template fill |" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8").replace(" | raw", " |")
+    gate = subprocess.run([*command, "--score", "--gate", "raw"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert gate.returncode == 3
+    assert "items are too few" in gate.stderr
