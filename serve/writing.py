@@ -20,6 +20,7 @@ from proposal.template import SectionSpec
 from proposal.values import Language
 from rewards import COMPONENTS, Task, analyse
 from rewards.composition import weighted
+from rewards.tone import GRAVE, sentence_severity
 from serve.llm import ChatModel
 from serve.preparing import Prepared
 from serve.screening import objections
@@ -168,8 +169,8 @@ class SectionWriter:
         return kept, failed
 
 
-def worth(sentences: Sequence[str], spec: SectionSpec, job: Prepared) -> tuple[float, int, float]:
-    """Return what to rank a section's text by: its gate, how many required items it uses, its weighted score.
+def worth(sentences: Sequence[str], spec: SectionSpec, job: Prepared) -> tuple[float, int, int, float]:
+    """Return what to rank a section's text by: gate, required items used, no severe sentences, weighted score.
 
     In this order, so that no wording makes up for a broken gate or evidence left out (`rewards.md`, 6).
     """
@@ -177,7 +178,8 @@ def worth(sentences: Sequence[str], spec: SectionSpec, job: Prepared) -> tuple[f
     task = Task(job.evidence, job.request.brief, job.template, spec, required)
     analysis = analyse(joined(sentences, job.request.brief.language), task)
     score = weighted({reward.name: reward.score(analysis).value for reward in COMPONENTS})
-    return analysis.gate, len(analysis.counts.ids & set(required)), score
+    severe = sum(sentence_severity(one.sentence.text) >= GRAVE for one in analysis.statements)
+    return analysis.gate, len(analysis.counts.ids & set(required)), -severe, score
 
 
 def joined(sentences: Sequence[str], language: Language) -> str:

@@ -15,8 +15,8 @@ from serve.settings import Settings
 from tests.data_prep.test_draftbench import inverted
 from tests.serve.scripted_endpoint import ScriptedEndpoint
 
-LOADED = "The programme is a no-brainer that guarantees risk-free returns to every member of the whole DAO."
-PLAIN = "The programme keeps the rules of the earlier season and adds a report at the end of each month."
+LOADED = "The rebate is a no-brainer that guarantees risk-free returns to all creators in the markets of this season."
+PLAIN = "The rebate keeps the fee of the markets as it is and gives creators a report at the end of each month."
 
 
 def items(count: int = 3) -> list[BenchItem]:
