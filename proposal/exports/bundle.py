@@ -18,8 +18,12 @@ from proposal.decisions import FIRST_PREVIOUS_HASH, Decision, QuorumState, Revie
 from proposal.draft import Draft, DraftManifest
 from proposal.errors import GateError, InputError
 from proposal.exports.anticapture import AnticaptureOptions, to_anticapture
+from proposal.exports.aragon import AragonOptions, to_aragon
+from proposal.exports.cardano import CardanoOptions, to_cardano
+from proposal.exports.cosmos import CosmosOptions, to_cosmos
 from proposal.exports.daoip import DaoipOptions, to_daoip
 from proposal.exports.discourse import DiscourseOptions, to_discourse
+from proposal.exports.github import GithubOptions, to_github
 from proposal.exports.governor import GovernorOptions, to_governor
 from proposal.exports.markdown import MarkdownOptions, to_markdown
 from proposal.exports.result import Export, ExportProblem, json_file
@@ -49,6 +53,10 @@ class VenueOptions(BaseModel):
     anticapture: AnticaptureOptions | None = None
     discourse: DiscourseOptions | None = None
     daoip: DaoipOptions | None = None
+    aragon: AragonOptions | None = None
+    cosmos: CosmosOptions | None = None
+    cardano: CardanoOptions | None = None
+    github: GithubOptions | None = None
 
     def with_actions(self) -> tuple[str, ...]:
         """Return the venues whose settings bring actions, which no reviewer has approved."""
@@ -56,6 +64,7 @@ class VenueOptions(BaseModel):
             "governor": self.governor,
             "anticapture": self.anticapture,
             "daoip": self.daoip,
+            "aragon": self.aragon,
         }
         return tuple(name for name, venue in venues.items() if venue and venue.actions)
 
@@ -182,6 +191,14 @@ def venue_exports(draft: Draft, review: Review, *, template: Template, options: 
         yield to_discourse(draft, review, template=template, options=options.discourse)
     if options.daoip:
         yield to_daoip(draft, review, options=options.daoip)
+    if options.aragon:
+        yield to_aragon(draft, review, template=template, options=options.aragon)
+    if options.cosmos:
+        yield to_cosmos(draft, review, template=template, options=options.cosmos)
+    if options.cardano:
+        yield to_cardano(draft, review, template=template, options=options.cardano)
+    if options.github:
+        yield to_github(draft, review, template=template, options=options.github, markdown=options.markdown)
 
 
 def _manifest(

@@ -18,14 +18,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from proposal.brief import check_url
 from proposal.decisions import Review
 from proposal.draft import Draft
-from proposal.exports.result import Export, ExportProblem, check_limits, json_file, limits_for
+from proposal.exports.result import MAX_LINK, Export, ExportProblem, check_limits, json_file, limits_for
 from proposal.exports.text import published_body, title_of
 from proposal.template import Template
-
-MAX_LINK = 8_000
-"""Longest link that common servers and browsers carry: the request line of a stock nginx is 8
-KiB.
-"""
 
 NEW_USER_LINKS = 2
 """Links that a new member may post (Discourse site setting `newuser_max_links`)."""

@@ -17,6 +17,9 @@ from pydantic import BaseModel, ConfigDict
 from proposal.findings import Severity
 from proposal.template import Limit, Template, venue_limits
 
+MAX_LINK = 8_000
+"""Longest link that common servers and browsers carry: the request line of a stock nginx is 8 KiB."""
+
 
 class ExportProblem(BaseModel):
     """One thing that stands against an export: rule, severity, message, and the limit behind it."""

@@ -34,6 +34,9 @@ VENUES = {
     "anticapture": {},
     "discourse": {"forum": "https://forum.example.org"},
     "daoip": {"dao_uri": "https://dao.example.org/dao.json"},
+    "aragon": {},
+    "cosmos": {},
+    "github": {"repository": "example-dao/proposals", "path": "proposals/rebates.md"},
 }
 RECORDS = {
     "proposal.md", "draft.json", "review.json", "template.json", "findings.json", "evidence.jsonl",

@@ -20,14 +20,22 @@ from proposal.addresses import checksum
 from proposal.errors import InputError
 from proposal.exports import (
     AnticaptureOptions,
+    AragonOptions,
+    CardanoOptions,
+    CosmosOptions,
     DaoipOptions,
     DiscourseOptions,
+    GithubOptions,
     GovernorOptions,
     MarkdownOptions,
     SnapshotOptions,
     to_anticapture,
+    to_aragon,
+    to_cardano,
+    to_cosmos,
     to_daoip,
     to_discourse,
+    to_github,
     to_governor,
     to_markdown,
     to_snapshot,
@@ -81,6 +89,15 @@ FRONT_MATTER = {
 }  # fmt: skip
 
 
+PARTS = [
+    *({"key": key, "heading": {"en": en, "zh": zh}, "guidance": {"en": "Text", "zh": "文本"}, "required": True,
+      "writer": "model", "min_words": 10, "max_words": 200}
+      for key, en, zh in (("summary", "Summary", "摘要"), ("motivation", "Motivation", "动机"))),
+    {"key": "references", "heading": {"en": "References", "zh": "参考资料"}, "required": False, "writer": "server",
+     "content": "references", "append": ["disclosure"]},
+]  # fmt: skip
+
+
 def english():
     draft = a_draft()
     return draft, a_review(draft)
@@ -99,7 +116,7 @@ def unapproved():
 
 def everything(draft, review):
     """Return the files of all venues as the golden folders hold them."""
-    template = a_template(front_matter=FRONT_MATTER)
+    template = a_template(front_matter=FRONT_MATTER, sections=PARTS)
     actions = {"actions": ACTIONS}
     exports = (
         to_markdown(draft, review, template=template,
@@ -114,6 +131,13 @@ def everything(draft, review):
             tags=("grants", "q4"))),
         to_daoip(draft, review, options=DaoipOptions(
             dao_uri="https://dao.example.org/dao.json", executor=SAFE, **actions)),
+        to_aragon(draft, review, template=template, options=AragonOptions(**actions)),
+        to_cosmos(draft, review, template=template, options=CosmosOptions(
+            metadata_uri="ipfs://bafkreie7ohywtosou76tasm7j63yigtzxe7d5zqus4zu3j6oltvgtibeom", deposit="1000000uatom")),
+        to_cardano(draft, review, template=template, options=CardanoOptions()),
+        to_github(draft, review, template=template, options=GithubOptions(
+            repository="example-dao/proposals", path="proposals/rebates.md"),
+            markdown=MarkdownOptions(fields={"id": "17", "status": "Final"})),
     )  # fmt: skip
     return {name: data for export in exports for name, data in export.files.items()}
 
@@ -138,11 +162,14 @@ def test_every_venue_file_is_the_golden_one(case):
 
 def test_every_published_text_discloses_ai_and_names_who_approved():
     files = everything(*english())
-    texts = [name for name in files if not name.startswith(("daoip", "governor/proposal.json"))]
-    assert len(texts) == 8
+    no_text = ("daoip", "governor/proposal.json", "aragon/actions", "cosmos/draft_proposal", "cardano/metadata.hash")
+    texts = [name for name in files if not name.startswith(no_text)]
+    assert len(texts) == 12
     for name in texts:
-        text = files[name].decode() if "link" not in name else parse_qs(
-            urlsplit(files[name].decode().strip()).query)["body"][0]  # fmt: skip
+        text = files[name].decode()
+        if "link" in name:
+            query = parse_qs(urlsplit(text.strip()).query)
+            text = query.get("body", query.get("value", [""]))[0]
         assert "Drafted with AI (base" in text, name
         assert "approved by 2 people: Grace, Ken" in text, name
         assert "Not submitted on-chain" in text, name
@@ -692,3 +719,78 @@ def test_a_dao_without_front_matter_gets_none():
 
 def test_lengths_are_counted_as_the_venues_count_them():
     assert length_of("a😀中") == 4
+
+
+# --- Aragon, Cosmos, Cardano, GitHub -------------------------------------------------------------
+
+
+def in_parts():
+    return a_template(sections=PARTS)
+
+
+def test_cardano_hashes_the_bytes_of_its_file_and_loses_no_word():
+    draft, review = english()
+    export = to_cardano(draft, review, template=in_parts(), options=CardanoOptions())
+    data = export.files["cardano/metadata.jsonld"]
+    digest = hashlib.blake2b(data, digest_size=32).hexdigest()
+    assert export.files["cardano/metadata.hash.txt"].decode() == digest + "\n"
+    assert not export.blocked
+    body = json.loads(data)["body"]
+    printed = " ".join(body[name] for name in ("title", "abstract", "motivation", "rationale"))
+    headings = {"##", "#", "Summary", "Motivation"}
+    assert set(draft.text.split()) - headings <= set(printed.split())
+
+
+def test_cardano_is_blocked_by_its_limits_and_by_a_missing_part():
+    long = TEXT.replace("# Fund a creator rebate", "# " + "t" * 81).replace(
+        "## Summary\n\n", "## Summary\n\n" + "a " * 1_300
+    )
+    draft = a_draft(long)
+    problems = to_cardano(draft, a_review(draft), template=in_parts(), options=CardanoOptions()).problems
+    assert {(one.limit, one.length) for one in problems if one.limit} >= {(80, 81)}
+    assert any(one.limit == 2_500 and "abstract" in one.message for one in problems)
+    draft = a_draft("# Title\n\n## Summary\n\nWords.\n")
+    export = to_cardano(draft, a_review(draft), template=in_parts(), options=CardanoOptions())
+    assert export.blocked
+    assert {"'motivation'", "'rationale'"} == {
+        one.message.split(" ")[0] for one in export.problems if one.severity == "error"
+    }
+
+
+def test_aragon_refuses_an_action_that_it_cannot_write_whole():
+    draft, review = english()
+    options = AragonOptions(actions=({"type": "eth-transfer", "recipient": "vitalik.eth", "amount": "1"},))
+    export = to_aragon(draft, review, template=in_parts(), options=options)
+    assert export.blocked
+    assert "aragon/actions.json" not in export.files
+
+
+def test_cosmos_names_what_only_the_proposer_knows():
+    draft, review = english()
+    export = to_cosmos(draft, review, template=in_parts(), options=CosmosOptions())
+    assert {one.rule for one in export.problems} == {"EX-cosmos-metadata", "EX-cosmos-deposit"}
+    document = json.loads(export.files["cosmos/draft_proposal.json"])
+    assert (document["messages"], document["deposit"], document["metadata"]) == ([], "", "")
+    long = CosmosOptions(metadata_uri="ipfs://" + "a" * 300, deposit="1uatom")
+    assert [one.rule for one in to_cosmos(draft, review, template=in_parts(), options=long).problems] == [
+        "ST-len-metadata"
+    ]
+    with pytest.raises(ValidationError):
+        CosmosOptions(deposit="ten atoms")
+
+
+def test_a_text_too_long_for_a_link_is_left_out_of_it_whole():
+    draft = a_draft(TEXT + "\n" + "word " * 2_000)
+    options = GithubOptions(
+        repository="example-dao/proposals", branch="feature/x", path="proposals/ä b.md".replace(" ", "-")
+    )
+    export = to_github(draft, a_review(draft), template=in_parts(), options=options, markdown=MarkdownOptions())
+    link = export.files["github/new_file_link.txt"].decode().strip()
+    assert link == "https://github.com/example-dao/proposals/new/feature/x?filename=proposals%2F%C3%A4-b.md"
+    assert [(one.rule, one.severity, one.limit) for one in export.problems] == [("EX-link-length", "info", 8_000)]
+
+
+@pytest.mark.parametrize("path", ["../x.md", "/x.md", "a//b.md", "a b.md", "x.md&value=evil", ""])
+def test_a_path_outside_the_repository_is_refused(path):
+    with pytest.raises(ValidationError):
+        GithubOptions(repository="example-dao/proposals", path=path)
