@@ -19,6 +19,7 @@ from data_prep.dataset_folder import DataFile, data_files
 from data_prep.faults import Fault
 from data_prep.formats import FORMATS, Format, Validation, check_row, validate
 from data_prep.reading import RawRow, read_rows
+from data_prep.sources.cli import fetch_command
 from proposal.errors import InputError, nearest
 from proposal.values import Language
 
@@ -26,6 +27,7 @@ MAX_LISTED = 20
 """Faults that are listed of one file, unless all are asked for."""
 
 data_app = typer.Typer(no_args_is_help=True, help="Check and convert training data, build data cuts.")
+data_app.command("fetch")(fetch_command)
 
 
 @data_app.command("validate")

@@ -133,12 +133,12 @@ def _rows(text: IO[str], path: Path) -> Iterator[RawRow | Fault]:
 
 def _array(text: IO[str], first: str, path: Path) -> Iterator[RawRow | Fault]:
     file = str(path)
-    whole = first + text.read(MAX_ARRAY_BYTES)
-    if text.read(1):
+    whole = "" if _is_too_large(path) else first + text.read(MAX_ARRAY_BYTES)
+    if not whole or text.read(1):
         yield Fault(
             "too-large",
             file,
-            f"an array of more than {MAX_ARRAY_BYTES:,} characters is not read",
+            f"an array of more than {MAX_ARRAY_BYTES:,} bytes is not read",
             fix="write it as JSON Lines (.jsonl), one row a line",
         )
         return
@@ -169,6 +169,19 @@ def _array(text: IO[str], first: str, path: Path) -> Iterator[RawRow | Fault]:
         yield Fault("empty-file", file, "the array has no row", fix="give it at least one row")
     for number, row in enumerate(data, 1):
         yield from _checked(RawRow(number, 0, row), file)
+
+
+def _is_too_large(path: Path) -> bool:
+    """Tell whether the file's size is above the bound; a compressed one is unpacked piece by piece and not kept."""
+    if path.suffix != ".gz":
+        return path.stat().st_size > MAX_ARRAY_BYTES
+    with gzip.open(path) as unpacked:
+        size = 0
+        while piece := unpacked.read(1 << 20):
+            size += len(piece)
+            if size > MAX_ARRAY_BYTES:
+                return True
+    return False
 
 
 def _lines(text: IO[str], first: str, path: Path) -> Iterator[RawRow | Fault]:

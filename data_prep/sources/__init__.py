@@ -9,6 +9,8 @@ from typing import Any
 
 from data_prep.sources.fetcher import Fetcher
 from data_prep.sources.governor import GOVERNOR
+from data_prep.sources.local_files import FILES
+from data_prep.sources.repository import REPOSITORY
 from data_prep.sources.snapshot import SNAPSHOT
 from data_prep.sources.source import Source, SourceSpec, Step
 from proposal.errors import InputError, nearest
@@ -16,7 +18,7 @@ from proposal.inputs import read_structured, validate
 
 __all__ = ["SOURCES", "Bound", "Fetcher", "Source", "SourceSpec", "Step", "read_specs"]
 
-SOURCES: Mapping[str, Source[Any]] = {source.name: source for source in (GOVERNOR, SNAPSHOT)}
+SOURCES: Mapping[str, Source[Any]] = {source.name: source for source in (SNAPSHOT, GOVERNOR, REPOSITORY, FILES)}
 
 
 @dataclass(frozen=True, slots=True)

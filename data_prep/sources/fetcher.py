@@ -202,7 +202,7 @@ class Fetcher:
         """Decompress within the bound; httpx2's own decoder takes gzip data that is cut off for whole."""
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"gzip", "x-gzip", "identity", ""}:
-            _broken(where, f"the answer is encoded as '{encoding}', which was not asked for")
+            raise BadAnswerError(f"the answer is encoded as '{encoding}', which was not asked for", where=where)
         unzip = zlib.decompressobj(zlib.MAX_WBITS | 16) if "gzip" in encoding else None
         size = 0
         for raw in response.iter_raw():

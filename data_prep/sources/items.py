@@ -15,12 +15,17 @@ from typing import Any
 
 from data_prep.faults import shown
 from data_prep.history import Dropped, DroppedReason, Record
+from proposal.dates import read_dates
 from proposal.hashing import sha256_text
 
 FUTURE = dt.timedelta(days=1)
 """How far a date may lie ahead of the reading: a time zone, no more."""
 MAX_TEXT = 1_000_000
 """Characters of one text; a longer one is no proposal and no post."""
+
+
+MAX_DATE = 60
+"""Characters in which one date is looked for: a field, not a text with a date in it."""
 
 
 class FieldError(Exception):
@@ -92,7 +97,11 @@ def number(value: Any, name: str) -> Decimal:
 
 
 def moment(value: Any, name: str) -> dt.datetime:
-    """Read seconds since 1970 or an ISO 8601 date or time; one without a zone is taken as UTC."""
+    """Read seconds since 1970, an ISO 8601 date or time, or the one day that a date in words names; UTC if unsaid.
+
+    >>> moment("February 23rd, 2021", "created").date().isoformat()
+    '2021-02-23'
+    """
     try:
         if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return dt.datetime.fromtimestamp(int(value), dt.UTC)
@@ -103,7 +112,10 @@ def moment(value: Any, name: str) -> dt.datetime:
             read = dt.datetime.fromisoformat(text)
             return (read if read.tzinfo else read.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
     except (ValueError, OverflowError, OSError):
-        pass
+        if isinstance(value, str) and len(value) <= MAX_DATE:
+            days = {found.date for found in read_dates(value, printed=value) if found.precision == "day" and found.date}
+            if len(days) == 1:
+                return dt.datetime.combine(days.pop(), dt.time(), dt.UTC)
     raise FieldError("wrong-type", f"{name} has to be a date (found {shown(value)})")
 
 

@@ -29,9 +29,9 @@ def fetcher(handler: Handler, **world: Any) -> Fetcher:
     return Fetcher(transport=httpx2.MockTransport(lambda request: _streamed(handler(request))), **world)
 
 
-def fetched(bound: Bound, archive: Path, handler: Handler) -> list[str]:
+def fetched(bound: Bound, archive: Path, handler: Handler, **world: Any) -> list[str]:
     """Run one fetch to its end and return its progress lines."""
-    with fetcher(handler) as asking:
+    with fetcher(handler, **world) as asking:
         return [step.note for step in bound.source.fetch(bound.spec, archive, asking)]
 
 
