@@ -137,6 +137,7 @@ class Build:
         for table, path in [*whole, *([(PROPOSALS.name, places)] if places else [])]:
             groups = pq.ParquetFile(path).num_row_groups if table != REVIEWS.name else 1
             spans += [(table, path, group) for group in range(groups)]
+        spans += [("history", places, 0)] if places else []
         config = self.config
         tasks: list[RowTask] = [
             RowTask(table, number, path, group, work / "rows" / f"{number:06}.parquet", config.row_sets,  # type: ignore[arg-type]

@@ -129,7 +129,7 @@ def write_cut(plan: CutPlan) -> Path:
         counts = Counts()
         hashes = _write_rows(plan, partial, counts)
         hashes[SOURCES_FILE], sources = _write_sources(plan, partial / SOURCES_FILE)
-        templates = {name: load_template(name).hash for name in sorted(counts.templates)}
+        templates = {name: load_template(name).hash for name in sorted(counts.templates) if name}
         identity = sha256_data({"files": hashes, "inputs": dict(plan.inputs), "templates": templates})[:12]
         folder = plan.out / f"{plan.name}-{identity}"
         if not folder.is_dir():

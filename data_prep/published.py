@@ -1,7 +1,7 @@
 """Rows from published proposals as they stand: their text for continued pre-training, and the vote on them as a label.
 
 A vote is no judgement of the writing. Only a plain result becomes a label (passed or rejected): a missed quorum, a
-withdrawal, an expiry and a merge are drops, and `dao_judged: vote` keeps these rows apart from what a committee said.
+withdrawal, an expiry and a merge are drops, and these rows are a set of their own beside what a committee said.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from data_prep.proposals import Proposal
-from data_prep.records import Case, CptRow, Drop, KtoRow, Message
+from data_prep.records import Case, CptRow, Drop, Message, VoteRow
 from data_prep.rows import MAX_CHARACTERS, answered, clean, fault, prompts
 from proposal.document import Document, parse
 from proposal.template import Template
@@ -82,17 +82,17 @@ def _visible(document: Document, start: int, end: int) -> str:
     return "".join([*kept, document.text[position:end]]).strip()
 
 
-def vote_rows(case: Case, template: Template, outcome: str) -> Iterator[KtoRow | Drop]:
+def vote_rows(case: Case, template: Template, outcome: str) -> Iterator[VoteRow | Drop]:
     """Turn an inverted proposal with a plain result into judged texts, one per section."""
     label = _LABELS.get(outcome)
     if label is None:
-        yield Drop("no-outcome", case.key, "kto", detail=f"'{outcome}' is neither passed nor rejected by a vote")
+        yield Drop("no-outcome", case.key, "kto_votes", detail=f"'{outcome}' is neither passed nor rejected by a vote")
         return
     for prompt in prompts(case, template):
         slotted = clean(case.sections.get(prompt.spec.key, ""))
         problem = fault(slotted, prompt)
         if problem:
-            yield Drop(problem[0], case.key, "kto", prompt.spec.key, problem[1])
+            yield Drop(problem[0], case.key, "kto_votes", prompt.spec.key, problem[1])
             continue
-        yield KtoRow(messages=answered(prompt, slotted), label=label, dao_judged="vote", dao_source=case.key,
+        yield VoteRow(messages=answered(prompt, slotted), label=label, dao_source=case.key,
                      dao_section=prompt.spec.key, dao_template=case.brief.template)  # fmt: skip

@@ -41,10 +41,11 @@ RESERVED_COLUMNS = RESERVED | {
 for it. A test compares them with the pinned release.
 """
 
-Method = Literal["cpt", "sft", "sft_multimodal", "dpo", "kto", "grpo", "rm"]
-METHODS: tuple[Method, ...] = ("cpt", "sft", "sft_multimodal", "dpo", "kto", "grpo", "rm")
+Method = Literal["cpt", "sft", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "rm"]
+METHODS: tuple[Method, ...] = ("cpt", "sft", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "rm")
 """What rows are for, and the name of their file in a cut: continued pre-training (`swift pt`), supervised fine-tuning
-of text and of pictures, preference pairs, judged texts, prompts for reinforcement learning, pairs for a reward model.
+of text and of pictures, preference pairs, texts judged by a committee and by a vote, prompts for reinforcement
+learning, pairs for a reward model.
 """
 
 DropReason = Literal[
@@ -204,10 +205,13 @@ class RmRow(Row):
 
 
 class KtoRow(Row):
-    """One judged text: `label` tells whether it was wanted, by the committee or in a vote (`dao_judged`)."""
+    """One judged text: `label` tells whether the committee wanted it."""
 
     label: bool
-    dao_judged: Literal["review", "vote"] = "review"
+
+
+class VoteRow(KtoRow):
+    """One judged text whose label is a vote and no judgement of the writing: kept apart, so that nobody mixes them."""
 
 
 class GrpoRow(Row):
@@ -230,6 +234,7 @@ ROW_OF: Mapping[Method, type[Row]] = {
     "sft_multimodal": ChartRow,
     "dpo": DpoRow,
     "kto": KtoRow,
+    "kto_votes": VoteRow,
     "grpo": GrpoRow,
     "rm": RmRow,
 }

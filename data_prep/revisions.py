@@ -50,11 +50,11 @@ def revisions(proposals: Sequence[Proposal]) -> Iterator[Revision | Drop]:
     """Find versions of one proposal within each DAO; a pair without a reason to prefer either is a drop."""
     groups: dict[tuple[str, str], list[Proposal]] = defaultdict(list)
     for proposal in proposals:
-        groups[proposal.dao, _topic(proposal.title)].append(proposal)
-    for (_, topic), members in sorted(groups.items()):
+        groups[proposal.dao, topic(proposal.title)].append(proposal)
+    for (_, about), members in sorted(groups.items()):
         ordered = sorted(members, key=lambda proposal: (proposal.created, proposal.id))
         for earlier, later in pairwise(ordered):
-            if topic and (later.created - earlier.created).days <= MAX_DAYS:
+            if about and (later.created - earlier.created).days <= MAX_DAYS:
                 yield from _revision(earlier, later)
 
 
@@ -133,10 +133,10 @@ def _earlier_sections(earlier: Proposal, case: Case, template: Template) -> dict
     return found
 
 
-def _topic(title: str) -> str:
+def topic(title: str) -> str:
     """Reduce a title to what it is about: without its stage, its number and its punctuation.
 
-    >>> _topic("[ARFC] Add FXS to Ethereum V3") == _topic("[AIP-42] Add FXS to Ethereum V3")
+    >>> topic("[ARFC] Add FXS to Ethereum V3") == topic("[AIP-42] Add FXS to Ethereum V3")
     True
     """
     bare = re.sub(r"\[[^\[\]]{0,40}\]|\([^()]{0,40}\)", " ", title.lower())

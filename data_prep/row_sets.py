@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from data_prep.inversion import invert
 from data_prep.pairs import mutation_pairs
 from data_prep.proposals import Proposal
+from data_prep.published import cpt_rows, vote_rows
 from data_prep.records import ROW_OF, Case, Drop, Method, ReviewedDraft, Row
-from data_prep.rows import edit_pairs, grpo_rows, kto_rows, sft_rows
+from data_prep.revisions import revision_rows
+from data_prep.rows import edit_pairs, grpo_rows, kto_rows, sft_rows, whole_rows
 from data_prep.timing import as_of, known_by
 from data_prep.variants import with_distractors, with_missing
 from proposal.evidence import Evidence
@@ -20,14 +22,25 @@ from proposal.template import Template, load_template
 
 Made = Iterator[Row | Drop]
 
-OF_CASE: tuple[Callable[[Case, Template], Made], ...] = (sft_rows, mutation_pairs, grpo_rows)
+OF_CASE: tuple[Callable[[Case, Template], Made], ...] = (
+    sft_rows,
+    whole_rows,
+    mutation_pairs,
+    grpo_rows,
+)
 """What every case gives, be it written by hand or inverted from a proposal."""
 
 OF_VARIANT: tuple[Callable[[Case, Template], Made], ...] = (sft_rows, grpo_rows)
 """What a case with foreign or missing evidence gives."""
 
-OF_PROPOSAL: tuple[Callable[[Proposal], Made], ...] = ()
+OF_PROPOSAL: tuple[Callable[[Proposal], Made], ...] = (cpt_rows,)
 """What a published proposal gives as it stands."""
+
+OF_VOTE: tuple[Callable[[Case, Template, str], Made], ...] = (vote_rows,)
+"""What an inverted proposal gives with its outcome."""
+
+OF_HISTORY: tuple[Callable[[Sequence[Proposal], Template], Made], ...] = (revision_rows,)
+"""What the proposals of one DAO and side give together."""
 
 TEMPLATE = "generic"
 """The template that published proposals are inverted into: its sections go by the names that all DAOs use."""
@@ -64,6 +77,7 @@ def rows_of_proposal(
     if isinstance(case, Drop):
         return [*made, case], []
     made += [item for make in OF_CASE for item in make(case, template)]
+    made += [item for make in OF_VOTE for item in make(case, template, proposal.outcome)]
     if seed is not None:
         for variant in variants(case, before, proposal.created, seed):
             made += [item for make in OF_VARIANT for item in make(variant, template)]
@@ -73,6 +87,13 @@ def rows_of_proposal(
 def variants(case: Case, others: Sequence[Evidence], day: dt.date, seed: int) -> Iterator[Case]:
     """Yield the case with foreign evidence that was known on the day, and with some of its own missing."""
     yield from filter(None, (with_distractors(case, known_by(others, day), seed=seed), with_missing(case, seed=seed)))
+
+
+def rows_of_history(proposals: Sequence[Proposal]) -> Made:
+    """Make the rows that several proposals of one DAO and side give together."""
+    template = load_template(TEMPLATE)
+    for make in OF_HISTORY:
+        yield from make(proposals, template)
 
 
 def rows_of_reviews(reviews: Iterator[ReviewedDraft]) -> Made:

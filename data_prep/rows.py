@@ -105,7 +105,8 @@ def whole_rows(case: Case, template: Template) -> Iterator[SftRow | Drop]:
     parts = [(prompt, clean(case.sections.get(prompt.spec.key, ""))) for prompt in prompts(case, template)]
     good = [(prompt, slotted) for prompt, slotted in parts if not fault(slotted, prompt)]
     if len(good) < MIN_SECTIONS:
-        yield Drop("no-section", case.key, "sft", detail=f"{len(good)} sections for a whole proposal")
+        reason: DropReason = "no-section" if case.sections else "no-reference"
+        yield Drop(reason, case.key, "sft", detail=f"{len(good)} sections for a whole proposal")
         return
     turns = whole_messages([(prompt.spec, prompt.facts) for prompt, _ in good], brief=case.brief,
                            evidence=case.evidence, template=template)  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,8 @@ from data_prep.lake import Table, record_of, write_whole
 from data_prep.near import bands, gram_hashes, signature
 from data_prep.proposals import Proposal
 from data_prep.records import Case, Drop, Method, ReviewedDraft, Row
-from data_prep.row_sets import Made, method_of, rows_of_case, rows_of_proposal, rows_of_reviews
+from data_prep.revisions import topic
+from data_prep.row_sets import Made, method_of, rows_of_case, rows_of_history, rows_of_proposal, rows_of_reviews
 from data_prep.split import Place, Side
 from data_prep.timing import tells_outcome
 from data_prep.tokens import Tokenizer, tokenizer_of
@@ -104,7 +106,7 @@ class SignTask:
 class RowTask:
     """One unit: where its records lie, and what to make of them."""
 
-    kind: Literal["cases", "reviews", "proposals"]
+    kind: Literal["cases", "reviews", "proposals", "history"]
     number: int
     records: Path
     group: int
@@ -115,7 +117,8 @@ class RowTask:
 
     def run(self) -> None:
         """Make the rows of the unit and write them."""
-        made = {"cases": self._cases, "reviews": self._reviews, "proposals": self._proposals}[self.kind]()
+        made = {"cases": self._cases, "reviews": self._reviews, "proposals": self._proposals,
+                "history": self._history}[self.kind]()  # fmt: skip
         lines = list(_lines(made, self.row_sets, tokenizer_of(self.tokenizer)))
         for number, line in enumerate(lines):
             line.update(unit=self.number, number=number)
@@ -133,6 +136,11 @@ class RowTask:
     def _proposals(self) -> Iterator[tuple[Origin, Made]]:
         yield from proposal_rows(self._group(self.group), self._before(), self.variants)
 
+    def _history(self) -> Iterator[tuple[Origin, Made]]:
+        """Yield the rows of proposals that share their topic; only these are held in memory."""
+        for (side, dao), proposals in sorted(versions_of(self.records).items()):
+            yield Origin(side, dao, licence=proposals[0].licence), rows_of_history(proposals)
+
     def _before(self) -> dict[str, Any] | None:
         """Return the record before this unit: its evidence may distract the first one of the unit."""
         return self._group(self.group - 1)[-1] if self.group else None
@@ -142,6 +150,23 @@ class RowTask:
 
         rows: list[dict[str, Any]] = pq.ParquetFile(self.records).read_row_group(group).to_pylist()
         return rows
+
+
+def versions_of(records: Path) -> dict[tuple[Side, str], list[Proposal]]:
+    """Return the placed proposals whose topic stands more than once in their DAO and side."""
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(records)
+    named: Counter[tuple[str, str, str]] = Counter()
+    for batch in file.iter_batches(1_024, columns=["_side", "dao", "title"]):
+        named.update((row["_side"], row["dao"], topic(row["title"])) for row in batch.to_pylist())
+    found: dict[tuple[Side, str], list[Proposal]] = {}
+    for group in range(file.num_row_groups):
+        for row in file.read_row_group(group).to_pylist():
+            about = topic(row["title"])
+            if row["_side"] and about and named[row["_side"], row["dao"], about] > 1:
+                found.setdefault((row["_side"], row["dao"]), []).append(record_of(PROPOSALS, _own(row)))
+    return found
 
 
 def _groups(path: Path) -> int:

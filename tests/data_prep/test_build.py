@@ -46,7 +46,8 @@ def lines(path: Path) -> list[dict[str, object]]:
 def test_the_examples_give_rows_of_every_method_and_lose_none(cut: Path) -> None:
     manifest = json.loads((cut / "manifest.json").read_text(encoding="utf-8"))
     assert {item["reason"] for item in lines(cut / "dropped.jsonl")} <= {"not-better"}
-    assert manifest["rows"]["sft"] == manifest["rows"]["grpo"] >= 15
+    cases = len(list(EXAMPLES.glob("*/brief.yaml")))
+    assert manifest["rows"]["sft"] - cases == manifest["rows"]["grpo"] >= 15
     assert manifest["rows"]["dpo"] >= 40
 
 
@@ -96,7 +97,7 @@ def test_a_case_without_a_reference_still_gives_prompts(tmp_path: Path) -> None:
     dropped = lines(folder / "dropped.jsonl")
     prompts = lines(folder / "grpo.jsonl")
     assert {item["reason"] for item in dropped} == {"no-reference"}
-    assert len([item for item in dropped if item["method"] == "sft"]) == len(prompts) > 0
+    assert len([item for item in dropped if item["method"] == "sft" and item["section"]]) == len(prompts) > 0
 
 
 def test_the_same_case_twice_is_counted_as_duplicates(tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_the_command_builds_and_reports(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "data_prep.build", "--from", "examples", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "16 sft" in done.stdout
+    assert "19 sft" in done.stdout
     assert (tmp_path / "examples" / "sft.jsonl").is_file()
 
 

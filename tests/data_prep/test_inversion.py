@@ -222,7 +222,7 @@ def test_a_file_of_proposals_becomes_a_cut_with_its_licences(tmp_path: Path) -> 
     now = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
     folder = build([source], out=tmp_path / "cuts", name="p", now=now)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["rows"]["sft"] == manifest["rows"]["grpo"] == 6
+    assert (manifest["rows"]["sft"], manifest["rows"]["grpo"], manifest["rows"]["cpt"]) == (8, 6, 2)
     assert manifest["licences"] == {"MIT": 2}
     assert manifest["dropped"]["sft:empty"] == 1
     more = build([source], out=tmp_path / "cuts", name="v", now=now, variant_seed=7)

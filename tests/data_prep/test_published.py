@@ -13,7 +13,7 @@ import pytest
 from data_prep.history import ProposalRecord, VoteRecord
 from data_prep.inversion import invert
 from data_prep.published import cpt_rows, vote_rows
-from data_prep.records import CptRow, DpoRow, Drop, KtoRow, RmRow, SftRow
+from data_prep.records import CptRow, DpoRow, Drop, RmRow, SftRow, VoteRow
 from data_prep.revisions import likeness, revision_rows, shingles
 from data_prep.rows import MAX_CHARACTERS, whole_rows
 from data_prep.votes import MIN_DIFFERENCE, PAIRS_PER_PROPOSAL, Tally, matched_pairs, tally
@@ -85,7 +85,7 @@ def test_two_sections_are_no_whole_proposal() -> None:
 def test_a_plain_result_becomes_a_label_that_says_it_was_a_vote(outcome: str, label: bool) -> None:
     rows = list(vote_rows(invert(a_proposal(), GENERIC).case, GENERIC, outcome))
     assert len(rows) == 3
-    assert all(isinstance(row, KtoRow) and row.label is label and row.dao_judged == "vote" for row in rows)
+    assert all(isinstance(row, VoteRow) and row.label is label for row in rows)
 
 
 @pytest.mark.parametrize("outcome", ["withdrawn", "expired", "closed", "superseded", "unknown", "pending"])
