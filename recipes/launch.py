@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import itertools
+import os
 import shlex
 import subprocess
 import sys
@@ -22,16 +24,22 @@ from pathlib import Path
 import yaml
 
 from proposal.errors import AgentError, ConfigError, InputError, IntegrityError
+from recipes.elsewhere import LOCAL, write_job
+from recipes.elsewhere.command_line import add_options, job_of
+from recipes.elsewhere.job import NOT_RUN
 from recipes.environment import installed, run_environment, swift_command, training_python
-from recipes.preflight import CHECKS, check
+from recipes.preflight import CHECKS, OF_THE_RECIPE, check
+from recipes.preflight.run_folder import output_is_free, resumes_the_same_run
 from recipes.preflight.sizes import processes
 from recipes.problems import render
 from recipes.progress import LOG_FILE
 from recipes.recipe import Method, Recipe, as_arguments, file_part, is_hub_id, load_recipe
 from recipes.record_checks import record_problems
-from recipes.records import finish_run, last_checkpoint, start_run
+from recipes.records import RUN_FILE, finish_run, last_checkpoint, start_run
 from recipes.stalls import DEFAULT_MINUTES
 from recipes.supervise import INTERRUPTED, OUTPUT_FILE, Watching, last_lines, supervise
+
+_RESUME_HELP = "go on from the newest whole checkpoint, or a given one; auto: begin where there is none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +51,18 @@ class Request:
     dry_run: bool
     resume: str
     watch: Watching
+    elsewhere: argparse.Namespace
 
 
 def main(method: Method, about: str, argv: Sequence[str] | None = None) -> int:
     """Run one method as the command line asks; return the exit code."""
     request = read_command_line(about, argv)
     try:
-        recipe = with_resume(load_recipe(request.config, method, request.overrides), request.resume)
-        problems = check(recipe, CHECKS)
+        recipe = load_recipe(request.config, method, request.overrides)
+        if request.elsewhere.launcher != LOCAL:
+            return hand_over(recipe, request)
+        recipe = with_resume(recipe, request.resume)
+        problems = check(recipe, CHECKS) if is_first_node() else []
         if request.dry_run:
             sys.stdout.write(describe(recipe))
         if problems:
@@ -74,15 +86,33 @@ def read_command_line(about: str, argv: Sequence[str] | None = None) -> Request:
     parser.add_argument("config", type=Path, help="the recipe, such as recipes/configs/sft.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--dry-run", action="store_true", help="check, print command and values, stop")
-    parser.add_argument("--resume", default="", metavar="last|FOLDER", help="go on from the last whole checkpoint")
+    parser.add_argument("--resume", default="", metavar="last|auto|FOLDER", help=_RESUME_HELP)
     parser.add_argument(
         "--stall-minutes", type=float, default=DEFAULT_MINUTES, metavar="N",
         help="without a new logged step for so long, tell where all processes stand (default %(default)g; 0: never)",
     )  # fmt: skip
     parser.add_argument("--end-stalled", action="store_true", help="end such a run, with exit code 124")
+    add_options(parser)
     found = parser.parse_intermixed_args(argv)
     watch = Watching(found.stall_minutes, found.end_stalled)
-    return Request(found.config, tuple(found.overrides), found.dry_run, found.resume, watch)
+    return Request(found.config, tuple(found.overrides), found.dry_run, found.resume, watch, found)
+
+
+def is_first_node() -> bool:
+    """Tell whether this is the node that checks, logs and keeps the record; the others only train."""
+    return int(os.environ.get("NODE_RANK") or 0) == 0
+
+
+def hand_over(recipe: Recipe, request: Request) -> int:
+    """Write the specification of a job for other machines, after the checks that hold there too."""
+    problems = check(recipe, [one for one in OF_THE_RECIPE if one not in (output_is_free, resumes_the_same_run)])
+    if problems:
+        sys.stderr.write(render(problems) + "\n")
+        return ConfigError.exit_code
+    written = write_job(job_of(recipe, request.elsewhere), request.elsewhere.launcher, request.elsewhere.out)
+    sys.stdout.write("".join(f"{path}\n" for path in written))
+    sys.stderr.write(f"{request.elsewhere.launcher}: written and {NOT_RUN}\n")
+    return 0
 
 
 def with_resume(recipe: Recipe, resume: str) -> Recipe:
@@ -90,15 +120,27 @@ def with_resume(recipe: Recipe, resume: str) -> Recipe:
     if not resume:
         return recipe
     folder = Path(str(recipe.values.get("output_dir", "")))
-    checkpoint = last_checkpoint(folder) if resume == "last" else Path(resume)
+    checkpoint = last_checkpoint(folder) if resume in ("last", "auto") else Path(resume)
+    if checkpoint is None and resume == "auto":
+        if is_first_node():
+            set_aside(folder)
+        return recipe
     if checkpoint is None or not (checkpoint / "trainer_state.json").is_file():
         raise InputError(
             "no whole checkpoint to go on from",
-            where=str(folder if resume == "last" else resume),
+            where=str(folder if resume in ("last", "auto") else resume),
             expected="a checkpoint-N folder with trainer_state.json",
             fix="start without --resume",
         )
     return recipe.with_override("resume_from_checkpoint", str(checkpoint))
+
+
+def set_aside(folder: Path) -> None:
+    """Move what a run left that ended before its first checkpoint out of the way of the next attempt."""
+    if not (folder / RUN_FILE).is_file():
+        return
+    number = next(n for n in itertools.count(1) if not folder.with_name(f"{folder.name}.attempt-{n}").exists())
+    folder.rename(folder.with_name(f"{folder.name}.attempt-{number}"))
 
 
 def command_of(recipe: Recipe, python: Path) -> list[str]:
@@ -129,6 +171,9 @@ def run(recipe: Recipe, watch: Watching) -> int:
     python = training_python()
     command = command_of(recipe, python)
     folder = Path(str(recipe.values["output_dir"]))
+    if not is_first_node():
+        folder.mkdir(parents=True, exist_ok=True)
+        return supervise(command, run_environment(offline(recipe)), run=folder, watch=watch)
     manifest = start_run(recipe, command, versions=installed(python), now=dt.datetime.now(dt.UTC))
     exit_code = supervise(command, run_environment(offline(recipe)), run=folder, watch=watch)
     record = finish_run(recipe, manifest, exit_code=exit_code, now=dt.datetime.now(dt.UTC))

@@ -48,9 +48,9 @@ class StallWatch:
         return True
 
 
-def prepare_stacks(run: Path) -> Path:
+def prepare_stacks(run: Path, name: str = STACKS_FOLDER) -> Path:
     """Make the folder that the run's processes write their stacks into, empty."""
-    folder = (run / STACKS_FOLDER).resolve()
+    folder = (run / name).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     for file in folder.glob("*.txt"):
         file.unlink()

@@ -22,6 +22,7 @@ from typing import IO
 from recipes.progress import LOG_FILE, Display, LogReader, Throughput, display_for, step_of
 from recipes.stalls import (
     DEFAULT_MINUTES,
+    STACKS_FOLDER,
     StallWatch,
     dump_stacks,
     live_processes,
@@ -51,18 +52,18 @@ class Watching:
 
 def supervise(command: Sequence[str], environment: Mapping[str, str], *, run: Path, watch: Watching) -> int:
     """Run a command and everything it starts as one group until it ends; return its exit code."""
-    stacks = prepare_stacks(run)
+    stacks = prepare_stacks(run, node_name(STACKS_FOLDER))
     display = display_for(run.name)
     before = signal.signal(signal.SIGTERM, _interrupt)
     reader = LogReader(run / LOG_FILE, from_end=True)
-    with (run / OUTPUT_FILE).open("ab") as output:
+    with (run / node_name(OUTPUT_FILE)).open("ab") as output:
         process = subprocess.Popen(
             command, env=with_stacks(environment, stacks), start_new_session=True, stdout=output,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
         display.start()
         try:
-            return _follow(process, run, reader, display, watch)
+            return _follow(process, run, stacks, reader, display, watch)
         except KeyboardInterrupt:
             end_group(process, stacks)
             return INTERRUPTED
@@ -72,9 +73,10 @@ def supervise(command: Sequence[str], environment: Mapping[str, str], *, run: Pa
             remove_unused_stacks(stacks)
 
 
-def _follow(process: subprocess.Popen[bytes], run: Path, reader: LogReader, display: Display, watch: Watching) -> int:
+def _follow(
+    process: subprocess.Popen[bytes], run: Path, stacks: Path, reader: LogReader, display: Display, watch: Watching
+) -> int:
     """Show what comes until the command ends."""
-    stacks = (run / "stacks").resolve()
     stall, speed, at = StallWatch(_minutes(watch), time.monotonic()), Throughput(), "no step yet"
     while True:
         ended = _wait(process, POLL)
@@ -89,12 +91,18 @@ def _follow(process: subprocess.Popen[bytes], run: Path, reader: LogReader, disp
         if ended is not None:
             return ended
         if at == "no step yet":
-            display.waiting(last_line(run / OUTPUT_FILE))
+            display.waiting(last_line(run / node_name(OUTPUT_FILE)))
         if stall.is_stalled(now):
             display.say(stall_message(run, stall.minutes, at, dump_stacks(stacks)))
             if watch.end_stalled:
                 end_group(process, stacks)
                 return STALLED
+
+
+def node_name(name: str) -> str:
+    """Return a name in the run folder that is this node's own; several nodes share the folder."""
+    node = int(os.environ.get("NODE_RANK") or 0)
+    return f"{name}.node{node}" if node else name
 
 
 def _minutes(watch: Watching) -> float:
