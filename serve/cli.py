@@ -266,6 +266,26 @@ def _account(text: str) -> str:
         raise InputError(str(error), where="--account", expected="an address, 0x and 40 digits") from None
 
 
+@data_app.command("reviews")
+def data_reviews(
+    out: Annotated[Path, typer.Option(help="The .jsonl file to write.")] = Path("reviews.jsonl"),
+    as_json: JsonFlag = False,
+) -> None:
+    """Write what the committee decided as training data: drafts with their reviews, people by pseudonym.
+
+    dao-agent data reviews --out reviews.jsonl
+    """
+    from serve.review_export import write_reviews
+    from serve.store import Store
+
+    store = Store.open(load_settings().database)
+    try:
+        count = write_reviews(store, out)
+    finally:
+        store.close()
+    typer.echo(json.dumps({"out": str(out), "rows": count}) if as_json else f"{out}: {count} reviewed versions")
+
+
 @serve_app.command("model")
 def serve_model(
     model: Annotated[Path | None, typer.Option(help="Model folder; default: the embedded model, fetched once.")] = None,

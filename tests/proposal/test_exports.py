@@ -779,7 +779,7 @@ def test_cosmos_names_what_only_the_proposer_knows():
         CosmosOptions(deposit="ten atoms")
 
 
-def test_a_text_too_long_for_a_link_is_left_out_of_it_whole():
+def test_a_text_too_long_for_a_github_link_is_left_out_of_it_whole():
     draft = a_draft(TEXT + "\n" + "word " * 2_000)
     options = GithubOptions(
         repository="example-dao/proposals", branch="feature/x", path="proposals/ä b.md".replace(" ", "-")
