@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_account import Account
 from playwright.sync_api import Browser, Page
 
 from serve.app import Gateway, start_gateway
 from tests.e2e.test_desk_browser import AXE, WCAG, a_person, chromium, order, playwright
+from tests.eth_wallet import Account
 from tests.proposal.wallet import GRACE, KEN, MARY
 from tests.serve.builders import ScriptedDrafter, settings_in
 
