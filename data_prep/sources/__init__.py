@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_prep.sources.discourse import DISCOURSE
 from data_prep.sources.fetcher import Fetcher
 from data_prep.sources.governor import GOVERNOR
+from data_prep.sources.hub_datasets import HUB_DATASET
 from data_prep.sources.local_files import FILES
+from data_prep.sources.metrics import METRICS
 from data_prep.sources.repository import REPOSITORY
 from data_prep.sources.snapshot import SNAPSHOT
 from data_prep.sources.source import Source, SourceSpec, Step
@@ -18,7 +21,8 @@ from proposal.inputs import read_structured, validate
 
 __all__ = ["SOURCES", "Bound", "Fetcher", "Source", "SourceSpec", "Step", "read_specs"]
 
-SOURCES: Mapping[str, Source[Any]] = {source.name: source for source in (SNAPSHOT, GOVERNOR, REPOSITORY, FILES)}
+_KINDS: tuple[Source[Any], ...] = (SNAPSHOT, GOVERNOR, DISCOURSE, REPOSITORY, HUB_DATASET, METRICS, FILES)
+SOURCES: Mapping[str, Source[Any]] = {source.name: source for source in _KINDS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,8 @@ class Fetcher:
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC).replace(microsecond=0)
     jitter: Callable[[], float] = random.random
     max_body: int = MAX_BODY
+    kept: dict[str, tuple[int, Iterator[Any]]] = field(default_factory=dict, init=False)
+    """Streams that a source holds open between two steps, by its name: where they stand, and the rest of them."""
     _client: httpx2.Client = field(init=False)
     _free_at: dict[str, float] = field(default_factory=dict, init=False)
 

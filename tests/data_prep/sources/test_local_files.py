@@ -110,7 +110,7 @@ def test_the_columns_found_are_listed_where_none_is_wanted(tmp_path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_line_of_a_gigabyte_is_refused_and_not_read_into_memory(tmp_path: Path, packed: bool) -> None:
+def test_a_huge_line_is_refused_and_not_read_into_memory(tmp_path: Path, packed: bool) -> None:
     import tracemalloc
 
     file = tmp_path / ("big.json.gz" if packed else "big.json")
@@ -122,7 +122,7 @@ def test_a_line_of_a_gigabyte_is_refused_and_not_read_into_memory(tmp_path: Path
     else:
         with file.open("wb") as sparse:
             sparse.write(b'[{"key": "')
-            sparse.truncate(1_000_000_000)
+            sparse.truncate(600_000_000)
     tracemalloc.start()
     with pytest.raises(InputError, match="more than 512,000,000 bytes"):
         list(bound(file).source.records(bound(file).spec, _noted(bound(file), tmp_path)))

@@ -32,9 +32,7 @@ created: 2017-09-12
 Text.
 """
 BROKEN_YAML = EIP.replace('"Typed data: a standard"', "Typed data: a standard").replace("712", "713")
-AIP = (
-    "---\ntitle: Onboard a token\nauthor: Team\ndiscussions: https://forum.example/t/9\n---\n\n## Summary\n\nText.\n"
-)
+AIP = "---\ntitle: Onboard a token\nauthor: Team\ndiscussions: https://forum.example/t/9\n---\n\n## Summary\n\nText.\n"
 CGP = "---\ncgp: 42\ntitle: Fund a team\ndate-created: 2024-05-06\nauthor: '@somebody'\nstatus: EXECUTED\n---\nText.\n"
 HIP = "# HIP 7: Longer range\n\n- Author(s): [@x](https://a.example)\n- Start Date: May 21 2020\n\n# Summary\n\nText.\n"
 

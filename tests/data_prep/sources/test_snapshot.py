@@ -101,7 +101,7 @@ def world() -> Hub:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(faults=st.lists(st.sampled_from(FAULTS), max_size=30), page=st.integers(1, 6))
 def test_loss_repetition_and_kills_give_the_same_tables(faults: list[str], page: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -148,3 +148,47 @@ def hub_vote(number: int, created: int, proposal: dict[str, Any], **changed: Any
     about = {name: proposal[name] for name in ("id", "type", "choices")}
     return {"id": f"0xv{number}", "voter": "0x" + "b" * 40, "created": created, "proposal": about, "choice": 1,
             "reason": "", "app": "snapshot", "vp": 12.125, "vp_state": "final"} | changed  # fmt: skip
+
+
+@dataclass
+class Forum:
+    """A Discourse forum, as far as the JSON of its lists, topics and posts goes. Topics are lists of posts."""
+
+    topics: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    bumped: dict[int, str] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    page: int = 2
+
+    def add(self, topic: int, posts: int, bumped: str) -> None:
+        """Add a topic with so many posts."""
+        self.bumped[topic] = bumped
+        self.topics[topic] = [
+            {"id": topic * 100 + number, "post_number": number, "username": "member", "created_at": bumped,
+             "updated_at": bumped, "version": 1, "raw": f"Post {number} of topic {topic}.", "cooked": "<p>x</p>",
+             "reply_to_post_number": None}
+            for number in range(1, posts + 1)
+        ]  # fmt: skip
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        if path.endswith("latest.json"):
+            return self._list(int(request.url.params["page"]))
+        topic = int(path.split("/")[2].removesuffix(".json"))
+        if topic in self.gone:
+            return httpx2.Response(404, json={"errors": ["gone"]})
+        posts = self.topics[topic]
+        if path.endswith("posts.json"):
+            asked = set(map(int, request.url.params.get_list("post_ids[]")))
+            return httpx2.Response(
+                200, json={"post_stream": {"posts": [post for post in posts if post["id"] in asked]}}
+            )
+        about = {"id": topic, "title": f"Topic {topic}", "slug": f"topic-{topic}"}
+        stream = {"posts": posts[:20], "stream": [post["id"] for post in posts]}
+        return httpx2.Response(200, json={**about, "post_stream": stream})
+
+    def _list(self, page: int) -> httpx2.Response:
+        newest = sorted(self.bumped, key=lambda topic: (self.bumped[topic], topic), reverse=True)
+        shown = newest[page * self.page : (page + 1) * self.page]
+        listed = {"topics": [{"id": topic, "bumped_at": self.bumped[topic], "pinned": False} for topic in shown]}
+        more = {"more_topics_url": "/latest?page=1"} if newest[(page + 1) * self.page :] else {}
+        return httpx2.Response(200, json={"topic_list": listed | more})
