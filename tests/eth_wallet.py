@@ -1,7 +1,7 @@
 """A wallet for tests: eth_account, without what importing it does to the interpreter.
 
-py_ecc, which comes with it, raises the recursion limit to 100,000. Then `json.loads` on hostile nesting no longer raises
-`RecursionError` but overflows the stack, and the tests of hostile input would die instead of passing or failing.
+py_ecc, which comes with it, raises the recursion limit to 100,000. Then `json.loads` on hostile nesting no longer gives
+a `RecursionError` but overflows the stack, and the tests of hostile input would die instead of passing or failing.
 """
 
 from __future__ import annotations
