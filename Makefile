@@ -39,7 +39,7 @@ test $${#missing[@]} -eq 0 || { \
     || $(call failed,apt-get could not install $${missing[*]}. To do: install them by hand; then run make $(MAKECMDGOALS) again); }
 endef
 
-UNIT  := not model and not swift and not browser and not postgres and not chain
+UNIT  := not model and not swift and not browser and not postgres and not chain and not cluster
 REAL  := (model or browser or postgres or chain) and not swift
 # The model environment has no web framework, so only rooms without one are collected there.
 SWIFT := $(wildcard tests/proposal tests/rewards tests/data_prep tests/recipes)
@@ -152,6 +152,16 @@ test-packages: .venv-model/bin/python .venv/.ready-dev
 	@npm install --prefix .chain --ignore-scripts --no-package-lock --no-audit --no-fund --silent \
 	  || $(call failed,npm could not fill .chain. To do: see its message above; then run make $(MAKECMDGOALS) again)
 	@touch $@
+
+.venv-cluster/.ready: pyproject.toml
+	@echo "==> .venv-cluster: Ray (600 MB, a few minutes the first time)"
+	@$(PYTHON) -m venv --clear .venv-cluster
+	@.venv-cluster/bin/python $(PIP) -e '.[cluster,test]'
+	@touch $@
+
+.PHONY: test-cluster
+test-cluster: .venv-cluster/.ready ## The rows of a stream, made by two workers of a local Ray (not part of make test)
+	.venv-cluster/bin/python -m pytest -v -m cluster tests/data_prep
 
 .PHONY: bench
 bench: .venv/.ready-dev model ## Measure: parsing, checks (speed, recall, false blocks), the model server

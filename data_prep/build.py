@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_prep.card import write_card
 from data_prep.cases import case_folders, case_inputs, read_case, read_reviews
 from data_prep.config import BuildConfig, InputFile, config_from, input_files, load_config
 from data_prep.cut import CutPlan, write_cut
@@ -36,7 +37,7 @@ from data_prep.proposals import Proposal, read_proposals
 from data_prep.records import Drop
 from data_prep.split import NO_SPLIT, SIDES, Side, Split, load_split
 from data_prep.tokens import Tokenizer, tokenizer_of
-from data_prep.units import CASES, PROPOSALS, REVIEWS, CaseRecord, ReviewRecord, RowTask, SignTask
+from data_prep.units import CASES, PROPOSALS, REVIEWS, UNIT, CaseRecord, Kind, ReviewRecord, RowTask, SignTask
 from data_prep.workers import Note, Progress, run_tasks, silent
 from proposal.errors import AgentError, ConflictError, InputError
 from proposal.hashing import sha256_data
@@ -52,10 +53,12 @@ def build(sources: Sequence[Path], *, out: Path, name: str, now: dt.datetime, va
     return build_cut(config_from(sources, out=out, name=name, variants=variant_seed), now=now)
 
 
-def build_cut(config: BuildConfig, *, now: dt.datetime, processes: int = 1, note: Note = silent) -> Path:
-    """Build the cut of a configuration; return its folder."""
+def build_cut(
+    config: BuildConfig, *, now: dt.datetime, processes: int = 1, note: Note = silent, card: bool = False
+) -> Path:
+    """Build the cut of a configuration, with its data card where that is asked for; return its folder."""
     try:
-        return Build(config, now, processes, note).run()
+        return Build(config, now, processes, note, card).run()
     except ModuleNotFoundError as error:
         raise missing_package(error) from None
 
@@ -68,6 +71,7 @@ class Build:
     now: dt.datetime
     processes: int
     note: Note
+    card: bool
 
     def run(self) -> Path:
         """Run every stage; return the folder of the cut."""
@@ -82,19 +86,21 @@ class Build:
         with _locked(work):
             ingests = self._ingest(files, inputs)
             places = self._places(work, ingests, split)
-            units = self._rows(work, ingests, places, tokenizer)
+            units = self._rows(work, ingests, places)
             self.note("cut", 0, 1)
             sides: tuple[Side, ...] = SIDES if self.config.split else ("train",)
             plan = CutPlan(self.config.name, out, units, places, ingests, _hashes(files, inputs), self.config.row_sets,
                            sides, split, load_policy(), tokenizer.name, key, self._began(work))  # fmt: skip
             folder = write_cut(plan)
             self.note("cut", 1, 1)
+            if self.card and not (folder / "card" / "card.md").is_file():
+                write_card(folder)
             shutil.rmtree(work)
         return folder
 
     def _key(self, inputs: Sequence[Source], split: Split, tokenizer: Tokenizer) -> str:
         """Return the name of this build's working folder: whatever a row depends on is in it."""
-        config = self.config.model_dump(mode="json", exclude={"out", "lake", "tokenizer", "split"})
+        config = self.config.model_dump(mode="json", exclude={"out", "lake", "tokenizer", "split", "inputs"})
         return sha256_data([config, [(item.name, item.sha256) for item in inputs], split.hash, load_policy().hash,
                             tokenizer.name, code_hash()])[:12]  # fmt: skip
 
@@ -128,24 +134,29 @@ class Build:
         place_records(tables, work / "signs" / "*.parquet", split, target, where=self.config.split)
         return target
 
-    def _rows(self, work: Path, ingests: Sequence[Ingest], places: Path | None, tokenizer: Tokenizer) -> list[Path]:
-        import pyarrow.parquet as pq
-
-        lake = self.config.lake_folder
-        whole = [(ingest.table, lake / ingest.file) for ingest in ingests if ingest.table != PROPOSALS.name]
-        spans: list[tuple[str, Path, int]] = []
-        for table, path in [*whole, *([(PROPOSALS.name, places)] if places else [])]:
-            groups = pq.ParquetFile(path).num_row_groups if table != REVIEWS.name else 1
-            spans += [(table, path, group) for group in range(groups)]
-        spans += [("history", places, 0)] if places else []
-        config = self.config
-        tasks: list[RowTask] = [
-            RowTask(table, number, path, group, work / "rows" / f"{number:06}.parquet", config.row_sets,  # type: ignore[arg-type]
-                    config.variants, tokenizer.folder)
-            for number, (table, path, group) in enumerate(spans)
-        ]  # fmt: skip
+    def _rows(self, work: Path, ingests: Sequence[Ingest], places: Path | None) -> list[Path]:
+        tasks = [
+            RowTask(kind, number, path, group, work / "rows" / f"{number:06}.parquet", self.config)
+            for number, (kind, path, group) in enumerate(self._spans(ingests, places))
+        ]
         run_tasks("rows", tasks, processes=self.processes, note=self.note)
         return [task.target for task in tasks]
+
+    def _spans(self, ingests: Sequence[Ingest], places: Path | None) -> Iterator[tuple[Kind, Path | None, int]]:
+        """Yield what each unit reads: its kind, the file, and which part of it."""
+        import pyarrow.parquet as pq
+
+        for ingest in ingests:
+            path = self.config.lake_folder / ingest.file
+            if ingest.table == CASES.name:
+                yield from (("cases", path, group) for group in range(pq.ParquetFile(path).num_row_groups))
+            elif ingest.table == REVIEWS.name:
+                yield "reviews", path, 0
+        if places is not None:
+            yield from (("proposals", places, group) for group in range(pq.ParquetFile(places).num_row_groups))
+            yield "history", places, 0
+        if self.config.charts is not None and "sft_multimodal" in self.config.row_sets:
+            yield from (("charts", None, batch) for batch in range(-(-self.config.charts.count // UNIT)))
 
 
 def _source(file: InputFile) -> Source:
@@ -225,7 +236,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Build a cut as the command line asks; return the exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        folder = build_cut(_asked(arguments), now=started_at(), processes=arguments.processes, note=Progress())
+        config = asked_config(arguments.config, arguments.sources or [], out=arguments.out, name=arguments.name,
+                              variants=arguments.variants, tokenizer=arguments.tokenizer)  # fmt: skip
+        folder = build_cut(config, now=started_at(), processes=arguments.processes,
+                           note=Progress(), card=True)  # fmt: skip
     except AgentError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -233,17 +247,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _asked(arguments: argparse.Namespace) -> BuildConfig:
-    if bool(arguments.config) == bool(arguments.sources):
-        raise InputError("give either a configuration or --from", where="data_prep.build",
+def asked_config(
+    config: Path | None,
+    sources: Sequence[Path],
+    *,
+    out: Path | None,
+    name: str,
+    variants: int | None,
+    tokenizer: str | None,
+) -> BuildConfig:
+    """Return the configuration that a command line asks for: a file with what was changed, or one of paths alone."""
+    if bool(config) == bool(sources):
+        raise InputError("give either a configuration or --from", where="data build",
                          fix="python -m data_prep.build recipes/configs/data.yaml")  # fmt: skip
-    if arguments.sources:
-        name = arguments.name or arguments.sources[0].resolve().stem
-        return config_from(arguments.sources, out=arguments.out or Path("data/cuts"), name=name,
-                           variants=arguments.variants)  # fmt: skip
-    changed = {"out": str(arguments.out) if arguments.out else None, "name": arguments.name or None,
-               "variants": arguments.variants, "tokenizer": arguments.tokenizer}  # fmt: skip
-    return load_config(arguments.config).model_copy(update={k: v for k, v in changed.items() if v is not None})
+    changed = {"out": str(out) if out else None, "name": name or None, "variants": variants, "tokenizer": tokenizer}
+    asked = (
+        load_config(config)
+        if config
+        else config_from(
+            sources, out=out or Path("data/cuts"), name=name or sources[0].resolve().stem, variants=variants
+        )
+    )
+    return asked.model_copy(update={key: value for key, value in changed.items() if value is not None})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,7 +5,6 @@ Results go to stdout, faults too, because they are the result; exit code 2 where
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from data_prep.build import build as build_cut
 from data_prep.convert import TARGETS, Target, convert_row, repaired
 from data_prep.dataset_folder import DataFile, data_files
 from data_prep.faults import Fault
@@ -139,26 +137,54 @@ def _convert(path: Path, format_: Format, target: Target, out: Path) -> tuple[in
 
 @data_app.command("build")
 def build_command(
+    config: Annotated[Path | None, typer.Argument(help="The YAML file of a cut; or give --from.")] = None,
     source: Annotated[
-        list[Path], typer.Option("--from", help="A folder of cases, or a .jsonl file of reviews or proposals.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder that holds the cuts.")] = Path("data/cuts"),
+        list[Path] | None, typer.Option("--from", help="A folder of cases, or a .jsonl file of reviews or proposals.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder that holds the cuts; default: data/cuts.")] = None,
     name: Annotated[str, typer.Option(help="Name of the cut; default: the name of the first source.")] = "",
     variants: Annotated[int | None, typer.Option(help="Seed of variants with foreign and missing evidence.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="Count tokens with the tokenizer in this folder.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Processes; the bytes do not depend on it.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Build a data cut: rows of every training method, hashed and counted.
+    """Build a data cut: rows of every training method, hashed and counted; a killed build goes on where it stopped.
 
-    dao-agent data build --from examples --out data/cuts
+    dao-agent data build recipes/configs/data.yaml --processes 2
     """
-    chosen_name = name or source[0].resolve().stem
-    folder = build_cut(source, out=out, name=chosen_name, now=dt.datetime.now(dt.UTC), variant_seed=variants)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    from data_prep.build import asked_config, build_cut, started_at, summary
+    from data_prep.workers import Progress
+
+    wanted = asked_config(config, source or [], out=out, name=name, variants=variants, tokenizer=tokenizer)
+    folder = build_cut(wanted, now=started_at(), processes=processes, note=Progress(), card=True)
     if as_json:
-        typer.echo(json.dumps({"out": str(folder), "rows": manifest["rows"], "dropped": manifest["dropped"]}))
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        shown = {name: manifest[name] for name in ("rows", "rows_by_side", "dropped", "leakage", "inversion")}
+        typer.echo(json.dumps({"out": str(folder), **shown}))
         return
-    counts = ", ".join(f"{count} {method}" for method, count in manifest["rows"].items())
-    typer.echo(f"{folder}: {counts} rows; {sum(manifest['dropped'].values())} dropped (dropped.jsonl)")
+    typer.echo(summary(folder))
+
+
+@data_app.command("query")
+def query_command(
+    sql: Annotated[str, typer.Argument(help="A question in DuckDB's SQL over the tables of the lake.")],
+    lake: Annotated[Path, typer.Option(help="Folder of the lake.")] = Path("data/lake"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Ask the lake: the newest record of every key by table name, all that were read as NAME_history.
+
+    dao-agent data query "SELECT dao, count(*) FROM proposals GROUP BY dao"
+    """
+    from data_prep.lake import Lake, missing_package
+
+    try:
+        names, rows = Lake(lake).query(sql)
+    except ModuleNotFoundError as error:
+        raise missing_package(error) from None
+    for row in rows:
+        shown = dict(zip(names, row, strict=True))
+        typer.echo(json.dumps(shown, ensure_ascii=False, default=str) if as_json else "\t".join(map(str, row)))
+    typer.echo(f"{len(rows)} rows: {', '.join(names)}", err=True)
 
 
 @data_app.command("charts")

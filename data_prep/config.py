@@ -16,6 +16,7 @@ from data_prep.reading import read_rows
 from data_prep.records import METHODS, Method
 from proposal.errors import ConfigError, InputError
 from proposal.inputs import read_structured, validate
+from proposal.values import Language
 
 InputKind = Literal["cases", "reviews", "proposals"]
 SHARED = "@shared"
@@ -31,6 +32,16 @@ class InputSpec(BaseModel):
     kind: InputKind
 
 
+class ChartsSpec(BaseModel):
+    """How many made-up charts are drawn, from which seed, with words in which languages, in turn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    count: int = Field(ge=1)
+    seed: int = 7
+    languages: tuple[Language, ...] = Field(default=("en",), min_length=1)
+
+
 class BuildConfig(BaseModel):
     """One data cut: what it is built from, and what is built."""
 
@@ -44,6 +55,7 @@ class BuildConfig(BaseModel):
     variants: int | None = None
     row_sets: tuple[Method, ...] = METHODS
     tokenizer: str = ""
+    charts: ChartsSpec | None = None
     inputs: tuple[InputSpec, ...] = Field(min_length=1)
 
     @property

@@ -21,6 +21,7 @@ from heapq import heappush, heappushpop
 from pathlib import Path
 from typing import IO, Any
 
+from data_prep.chart_rows import IMAGE_FOLDER
 from data_prep.lake import Ingest, code_hash, database
 from data_prep.leakage import measure, overlapping, repeated
 from data_prep.policy import Policy
@@ -81,7 +82,8 @@ class Counts:
         """Count a row that is written."""
         side, method = row["side"], row["method"]
         self.rows[side][method] += 1
-        self.templates.add(row["template"])
+        if row["template"]:
+            self.templates.add(row["template"])
         if side != "train":
             return
         for column in ("template", "dao", "outcome", "language", "licence", "section"):
@@ -128,8 +130,9 @@ def write_cut(plan: CutPlan) -> Path:
     try:
         counts = Counts()
         hashes = _write_rows(plan, partial, counts)
+        _link_pictures(plan, partial)
         hashes[SOURCES_FILE], sources = _write_sources(plan, partial / SOURCES_FILE)
-        templates = {name: load_template(name).hash for name in sorted(counts.templates) if name}
+        templates = {name: load_template(name).hash for name in sorted(counts.templates)}
         identity = sha256_data({"files": hashes, "inputs": dict(plan.inputs), "templates": templates})[:12]
         folder = plan.out / f"{plan.name}-{identity}"
         if not folder.is_dir():
@@ -168,6 +171,13 @@ def _write_rows(plan: CutPlan, folder: Path, counts: Counts) -> dict[str, str]:
                 files[row_file(row["method"], row["side"])].write(row["line"])
     hashes = {name: file.close() for name, file in files.items()}
     return {**hashes, DROPPED_FILE: dropped.close()}
+
+
+def _link_pictures(plan: CutPlan, folder: Path) -> None:
+    """Take the pictures of the units into the cut; their names follow from their bytes."""
+    for path in sorted(plan.units[0].parent.parent.glob(f"{IMAGE_FOLDER}/*")) if plan.units else ():
+        (folder / IMAGE_FOLDER).mkdir(exist_ok=True)
+        os.link(path, folder / IMAGE_FOLDER / path.name)
 
 
 def _drop(drop: Drop, file: _Hashed, counts: Counts) -> None:
@@ -255,6 +265,7 @@ def _manifest(
         "templates": dict(templates),
         "inputs": dict(sorted(plan.inputs.items())),
         "ingests": [ingest.id for ingest in plan.ingests],
+        "read": {ingest.source: {"records": ingest.records, "dropped": len(ingest.dropped)} for ingest in plan.ingests},
         "licences": _sums(ingest.licences for ingest in plan.ingests),
         "masked": _sums(ingest.masked for ingest in plan.ingests),
         "files": dict(sorted(hashes.items())),

@@ -121,7 +121,7 @@ def _read(
         for line in lines:
             row = json.loads(line)
             _count(row, side, sources, split, counts)
-            answer = _learnt(row)
+            answer = learnt_of(row)
             key = sha256_text(answer)[:32]
             if answer and key not in known:
                 known.add(key)
@@ -157,6 +157,7 @@ def _tells(text: str) -> str:
     return tells_outcome(text)
 
 
-def _learnt(row: Mapping[str, Any]) -> str:
+def learnt_of(row: Mapping[str, Any]) -> str:
+    """Return what is learnt from a row of a file: its last answer, or the reference that rewards compare with."""
     last = row["messages"][-1]
     return str(last["content"] if last["role"] == "assistant" else row.get("dao_reference") or "")

@@ -18,7 +18,7 @@ _OWN = re.compile(
     rf"(?:has been |has |was |had been |did not )?(?:formally |not )?{_OUTCOME}\b(?! as\b)"
 )
 _STATUS = re.compile(
-    rf"^[ \t>*_|-]{{0,8}}status[*_ \t]{{0,4}}[:|][ \t*_`]{{0,4}}{_OUTCOME}\b[^|\n]{{0,3}}$", re.I | re.M
+    rf"^[ \t>*_|-]{{0,8}}status[*_ \t]{{0,4}}[:|][ \t*_`|]{{0,6}}{_OUTCOME}\b[^A-Za-z\n]{{0,6}}$", re.I | re.M
 )
 _TALLY = re.compile(
     rf"\b(?:proposal|vote|poll|it) {_OUTCOME}(?: on [A-Za-z0-9, ]{{4,30}}?)?(?: at [0-9: A-Z]{{3,12}}?)?"

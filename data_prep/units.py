@@ -15,12 +15,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from data_prep.chart_rows import Picture
+from data_prep.config import BuildConfig
 from data_prep.lake import Table, record_of, write_whole
 from data_prep.near import bands, gram_hashes, signature
 from data_prep.proposals import Proposal
 from data_prep.records import Case, Drop, Method, ReviewedDraft, Row
 from data_prep.revisions import topic
-from data_prep.row_sets import Made, method_of, rows_of_case, rows_of_history, rows_of_proposal, rows_of_reviews
+from data_prep.row_sets import (
+    Made,
+    method_of,
+    rows_of_case,
+    rows_of_charts,
+    rows_of_history,
+    rows_of_proposal,
+    rows_of_reviews,
+)
 from data_prep.split import Place, Side
 from data_prep.timing import tells_outcome
 from data_prep.tokens import Tokenizer, tokenizer_of
@@ -29,6 +39,7 @@ from proposal.checks import language_of
 from proposal.evidence import Evidence
 from proposal.hashing import canonical_json, sha256_text
 
+Kind = Literal["cases", "reviews", "proposals", "history", "charts"]
 UNIT = 32
 """Records in a unit: half a second of work, and the most that a kill can cost."""
 
@@ -104,22 +115,23 @@ class SignTask:
 
 @dataclass(frozen=True, slots=True)
 class RowTask:
-    """One unit: where its records lie, and what to make of them."""
+    """One unit: where its records lie, and what to make of them.
 
-    kind: Literal["cases", "reviews", "proposals", "history"]
+    `group` is the row group of `records`, or the number of a batch of charts.
+    """
+
+    kind: Kind
     number: int
-    records: Path
+    records: Path | None
     group: int
     target: Path
-    row_sets: tuple[Method, ...]
-    variants: int | None
-    tokenizer: str
+    config: BuildConfig
 
     def run(self) -> None:
         """Make the rows of the unit and write them."""
-        made = {"cases": self._cases, "reviews": self._reviews, "proposals": self._proposals,
-                "history": self._history}[self.kind]()  # fmt: skip
-        lines = list(_lines(made, self.row_sets, tokenizer_of(self.tokenizer)))
+        kinds = {"cases": self._cases, "reviews": self._reviews, "proposals": self._proposals,
+                 "history": self._history, "charts": self._charts}  # fmt: skip
+        lines = list(lines_of(kinds[self.kind](), tokenizer_of(self.config.tokenizer)))
         for number, line in enumerate(lines):
             line.update(unit=self.number, number=number)
         write_whole(self.target, parquet(lines, row_schema()))
@@ -127,19 +139,34 @@ class RowTask:
     def _cases(self) -> Iterator[tuple[Origin, Made]]:
         for row in self._group(self.group):
             case = record_of(CASES, _own(row)).case()
-            yield Origin(dao=case.brief.dao), rows_of_case(case)
+            yield Origin(dao=case.brief.dao), rows_of_case(case, self.config.row_sets)
 
     def _reviews(self) -> Iterator[tuple[Origin, Made]]:
         rows = (row for group in range(_groups(self.records)) for row in self._group(group))
-        yield Origin(), rows_of_reviews(ReviewedDraft.model_validate_json(row["review"]) for row in rows)
+        reviews = (ReviewedDraft.model_validate_json(row["review"]) for row in rows)
+        yield Origin(), rows_of_reviews(reviews, self.config.row_sets)
 
     def _proposals(self) -> Iterator[tuple[Origin, Made]]:
-        yield from proposal_rows(self._group(self.group), self._before(), self.variants)
+        yield from proposal_rows(self._group(self.group), self._before(), self.config.variants, self.config.row_sets)
+
+    def _charts(self) -> Iterator[tuple[Origin, Made]]:
+        asked = self.config.charts
+        if asked is not None:
+            numbers = range(self.group * UNIT, min(asked.count, (self.group + 1) * UNIT))
+            yield Origin(), self._kept(rows_of_charts(numbers, asked.seed, asked.languages))
+
+    def _kept(self, made: Iterable[Row | Drop | Picture]) -> Made:
+        """Write the pictures beside the units, under names that follow from their bytes, and pass on the rows."""
+        for item in made:
+            if isinstance(item, Picture):
+                write_whole(self.target.parent.parent / item.path, item.data)
+            else:
+                yield item
 
     def _history(self) -> Iterator[tuple[Origin, Made]]:
         """Yield the rows of proposals that share their topic; only these are held in memory."""
         for (side, dao), proposals in sorted(versions_of(self.records).items()):
-            yield Origin(side, dao, licence=proposals[0].licence), rows_of_history(proposals)
+            yield Origin(side, dao, licence=proposals[0].licence), rows_of_history(proposals, self.config.row_sets)
 
     def _before(self) -> dict[str, Any] | None:
         """Return the record before this unit: its evidence may distract the first one of the unit."""
@@ -152,7 +179,7 @@ class RowTask:
         return rows
 
 
-def versions_of(records: Path) -> dict[tuple[Side, str], list[Proposal]]:
+def versions_of(records: Path | None) -> dict[tuple[Side, str], list[Proposal]]:
     """Return the placed proposals whose topic stands more than once in their DAO and side."""
     import pyarrow.parquet as pq
 
@@ -169,7 +196,7 @@ def versions_of(records: Path) -> dict[tuple[Side, str], list[Proposal]]:
     return found
 
 
-def _groups(path: Path) -> int:
+def _groups(path: Path | None) -> int:
     import pyarrow.parquet as pq
 
     return int(pq.ParquetFile(path).num_row_groups)
@@ -180,7 +207,7 @@ def _own(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def proposal_rows(
-    rows: Iterable[dict[str, Any]], before: dict[str, Any] | None, seed: int | None
+    rows: Iterable[dict[str, Any]], before: dict[str, Any] | None, seed: int | None, row_sets: Sequence[Method]
 ) -> Iterator[tuple[Origin, Made]]:
     """Make the rows of placed proposals, which come in the order of their days within a side.
 
@@ -190,14 +217,14 @@ def proposal_rows(
     side: str | None = None
     if before is not None and before["_side"]:
         side = before["_side"]
-        evidence = rows_of_proposal(record_of(PROPOSALS, _own(before)), (), None)[1] if seed is not None else []
+        evidence = rows_of_proposal(record_of(PROPOSALS, _own(before)), (), None, ())[1] if seed is not None else []
     for row in rows:
         proposal = record_of(PROPOSALS, _own(row))
         place = Place(row["_side"] or None, row["_why"])
         if place.side is None:
             yield Origin(dao=proposal.dao), iter([_unplaced(proposal, place)])
             continue
-        made, own = rows_of_proposal(proposal, evidence if side == place.side else (), seed)
+        made, own = rows_of_proposal(proposal, evidence if side == place.side else (), seed, row_sets)
         evidence, side = own or (evidence if side == place.side else []), place.side
         origin = Origin(place.side, proposal.dao, proposal.outcome, proposal.licence, proposal.created.isoformat())
         yield origin, iter(made)
@@ -239,15 +266,13 @@ class _Seen:
     texts: set[str] = field(default_factory=set)
 
 
-def _lines(
-    made: Iterable[tuple[Origin, Made]], row_sets: Sequence[Method], tokenizer: Tokenizer
-) -> Iterator[dict[str, Any]]:
+def lines_of(made: Iterable[tuple[Origin, Made]], tokenizer: Tokenizer) -> Iterator[dict[str, Any]]:
     seen = _Seen()
     for origin, items in made:
         for item in items:
             if isinstance(item, Drop):
                 yield drop_line(item, origin)
-            elif method_of(item) in row_sets:
+            else:
                 told = next(filter(None, (_tells(turn.content) for turn in item.messages if turn.role != "system")), "")
                 drop = Drop("leaks-outcome", item.dao_source, method_of(item), item.dao_section, told)
                 yield drop_line(drop, origin) if told else row_line(item, origin, tokenizer, seen)
