@@ -19,7 +19,7 @@ from data_prep.faults import Fault
 from data_prep.formats import KNOWN_FIELDS, NOTED, Format, check_row, conversation, without_slips
 from data_prep.media import locate
 from data_prep.reading import RawRow
-from data_prep.turns import PLACEHOLDERS, ROLES, Report, Turn, read_turn, read_turns
+from data_prep.turns import PLACEHOLDERS, ROLES, Report, Turn, listed_in, read_turn, read_turns
 
 Target = Literal["messages", "sharegpt", "alpaca"]
 TARGETS: tuple[Target, ...] = ("messages", "sharegpt", "alpaca")
@@ -192,6 +192,8 @@ def _mend(row: dict[str, Any], fault: Fault) -> None:
         place[last] = place.pop(fault.near)
     elif fault.code in {"role-unknown", "part-unknown"}:
         place[last] = _like(place[last], fault.near)
+    elif fault.code == "wrong-type":
+        place[last] = listed_in(place[last])
     elif fault.code == "label-type":
         place[last] = _TRUE[str(place[last]).strip().lower()]
 

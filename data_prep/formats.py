@@ -24,7 +24,17 @@ from data_prep.faults import Fault, shown
 from data_prep.media import check_media
 from data_prep.reading import RawRow, read_rows
 from data_prep.records import RESERVED_COLUMNS, REWARD_COLUMNS
-from data_prep.turns import Report, Turn, broken_turn, check_last, check_text, check_turns, read_turn, read_turns
+from data_prep.turns import (
+    Report,
+    Turn,
+    broken_turn,
+    called,
+    check_last,
+    check_text,
+    check_turns,
+    read_turn,
+    read_turns,
+)
 from proposal.errors import nearest
 
 Format = Literal["alpaca", "sharegpt", "messages", "preference", "kto", "text", "multimodal"]
@@ -259,6 +269,7 @@ def check_row(row: RawRow, format_: Format, path: Path, *, media: Path | None = 
 
     data = without_slips(row.data, format_, report)
     if not data:
+        report("empty", "", "the row has no field", fix="remove the row")
         return faults
     kind = format_of(set(data), data)
     if kind != format_ and not {kind, format_} <= {"messages", "sharegpt", "multimodal"}:
@@ -276,7 +287,7 @@ def check_row(row: RawRow, format_: Format, path: Path, *, media: Path | None = 
     else:
         turns = _check_conversation(data, format_, report)
         check_media(data, turns, path.parent, media, report)
-        _check_tools(data, report)
+        _check_calls(turns, _check_tools(data, report), report)
     return faults
 
 
@@ -307,6 +318,7 @@ def _slip(key: str, taken: Collection[str]) -> str:
     free = sorted(KNOWN_FIELDS.difference(taken))
     folded = key.strip().lower()
     close = [folded] if folded in free else difflib.get_close_matches(folded, free, n=1, cutoff=MISSPELT)
+    close = close or [name for name in free if len(name) > 3 and sorted(name) == sorted(folded)]
     return close[0] if close else ""
 
 
@@ -330,6 +342,7 @@ def _check_conversation(data: Mapping[str, Any], format_: Format, report: Report
         check_last(turns, report, answer=not paired)
     if format_ == "preference":
         _check_preference(data, turns, report)
+        _check_margin(data, report)
     if format_ == "kto":
         _check_label(data, report)
     return turns
@@ -343,7 +356,12 @@ def conversation(data: Mapping[str, Any], report: Report) -> list[Turn]:
         head = [Turn("system", data["system"], "system")]
     if name is not None:
         turns = read_turns(data[name], name, report)
-        return turns if turns and turns[0].role == "system" else head + turns
+        if not turns or turns[0].role != "system":
+            return head + turns
+        if head and head[0].text.strip() != turns[0].text.strip():
+            report("two-systems", "system", "the conversation has a system turn of its own, which says something else",
+                   found=shown(head[0].text), fix="keep one of the two")  # fmt: skip
+        return turns
     if "instruction" in data or "output" in data or "input" in data:
         return head + _alpaca_turns(data, report)
     if "prompt" in data:
@@ -365,20 +383,7 @@ def conversation(data: Mapping[str, Any], report: Report) -> list[Turn]:
 
 def _alpaca_turns(data: Mapping[str, Any], report: Report) -> list[Turn]:
     turns: list[Turn] = []
-    history = data.get("history") or []
-    if not isinstance(history, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in history):
-        report(
-            "wrong-type",
-            "history",
-            "has to be a list of pairs [question, answer]",
-            found=shown(history),
-        )
-        history = []
-    for index, pair in enumerate(history):
-        turns += [
-            Turn("user", str(pair[0]), f"history[{index}][0]"),
-            Turn("assistant", str(pair[1]), f"history[{index}][1]"),
-        ]
+    turns += _history_turns(data.get("history") or [], report)
     question = _text_turn(data, "instruction", "user", report)
     extra = data.get("input")
     if extra is not None and not isinstance(extra, str):
@@ -388,6 +393,27 @@ def _alpaca_turns(data: Mapping[str, Any], report: Report) -> list[Turn]:
     turns += question
     if "chosen" not in data and "rejected" not in data:
         turns += _text_turn(data, "output", "assistant", report)
+    return turns
+
+
+def _history_turns(history: Any, report: Report) -> list[Turn]:
+    """Read the earlier pairs of an alpaca row; each that is no pair of texts is named by its place."""
+    turns: list[Turn] = []
+    pair_wanted = "has to be a list of pairs [question, answer]"
+    if not isinstance(history, list):
+        report("wrong-type", "history", pair_wanted, found=shown(history))
+        return turns
+    for index, pair in enumerate(history):
+        place = f"history[{index}]"
+        if not isinstance(pair, list) or len(pair) != 2:
+            report("wrong-type", place, "has to be a pair [question, answer]", found=shown(pair))
+            continue
+        for part, role in ((0, "user"), (1, "assistant")):
+            if isinstance(pair[part], str):
+                turns.append(Turn(role, pair[part], f"{place}[{part}]"))  # type: ignore[arg-type]
+            else:
+                report("wrong-type", f"{place}[{part}]", "has to be text", found=shown(pair[part]))
+                turns.append(broken_turn(role, f"{place}[{part}]"))  # type: ignore[arg-type]
     return turns
 
 
@@ -441,6 +467,11 @@ def answer_of(value: Any, name: str, report: Report) -> str | None:
     if isinstance(value, str):
         check_text(value, name, report)
         return value
+    if not isinstance(value, list | dict):
+        report(
+            "wrong-type", name, "has to be text or turns", found=shown(value), fix="write the text, or remove the row"
+        )
+        return None
     turns = read_turns(value, name, report) if isinstance(value, list) else read_turn(value, name, report)
     if not turns:
         return None
@@ -467,25 +498,43 @@ def _check_label(data: Mapping[str, Any], report: Report) -> None:
     )
 
 
-def _check_tools(data: Mapping[str, Any], report: Report) -> None:
+def _check_margin(data: Mapping[str, Any], report: Report) -> None:
+    value = data.get("margin")
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
+        report("wrong-type", "margin", "has to be a number from 0 on", found=shown(value),
+               fix="write how much better the preferred text is, or remove the field")  # fmt: skip
+
+
+def _check_tools(data: Mapping[str, Any], report: Report) -> list[str]:
+    """Check the tools of a row; return their names."""
     tools = data.get("tools")
     if tools is None or tools == "":
-        return
+        return []
     if isinstance(tools, str):
         try:
             tools = json.loads(tools)
         except ValueError as error:
             report("tools-json", "tools", f"has to be JSON: {error}", found=shown(tools))
-            return
+            return []
+    names: list[str] = []
     for index, tool in enumerate(tools if isinstance(tools, list) else [tools]):
         inner = tool.get("function", tool) if isinstance(tool, dict) else None
-        if not isinstance(inner, dict) or not isinstance(inner.get("name"), str):
-            report(
-                "tools-json",
-                f"tools[{index}]",
-                "a tool is an object with a name",
-                found=shown(tool),
-            )
+        if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+            names.append(inner["name"])
+        else:
+            report("tools-json", f"tools[{index}]", "a tool is an object with a name", found=shown(tool))
+            return []
+    return names
+
+
+def _check_calls(turns: Sequence[Turn], tools: Sequence[str], report: Report) -> None:
+    """Report a call of a tool that the row does not list."""
+    for turn in turns if tools else ():
+        for name in called(turn):
+            if name not in tools:
+                report("tool-unknown", turn.field, f"calls '{name}', which is not among the row's tools",
+                       found=shown(", ".join(tools)), near=nearest(name, tools) or "",
+                       fix="correct the name, or list the tool")  # fmt: skip
 
 
 # --- what a training method needs
@@ -524,6 +573,7 @@ def check_for(row: RawRow, training: Training, path: Path) -> list[Fault]:
         check_last(turns, report, answer=training != "grpo")
     if training in {"dpo", "rm"}:
         _check_native_pair(data, turns, report)
+        _check_margin(data, report)
     if training == "kto":
         _check_label(data, report)
     if training == "grpo":

@@ -41,7 +41,7 @@ def check_media(
                 f"{outside} times {placeholder} for {len(listed)} {column}",
                 fix=f"write {placeholder} once for each of the {column}",
             )
-        if not listed and outside > 0:
+        if not listed and outside > 0 and not (data.get(column) or data.get(column[:-1])):
             report(
                 "placeholder-count",
                 places[0],

@@ -7,9 +7,11 @@ fault, because the later one silently wins.
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import IO, Any
 
 from data_prep.faults import Fault, shown
 
-SUFFIXES = (".json", ".jsonl", ".ndjson")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv")
 MAX_ARRAY_BYTES = 512_000_000
 """Largest JSON array that is read: it has to fit into memory several times over."""
 MAX_LINE = 16_000_000
@@ -26,6 +28,9 @@ breaks.
 """
 
 _BOM = "\ufeff"
+_UTF16 = ("\udcff\udcfe", "\udcfe\udcff")
+_FOREIGN = re.compile("[\udc80-\udcff]")
+"""Bytes that are no UTF-8, as Python keeps them in a text that is read with `surrogateescape`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,6 @@ def read_rows(path: Path) -> Iterator[RawRow | Fault]:
     try:
         with _opened(path) as text:
             yield from _rows(text, path)
-    except UnicodeDecodeError as error:
-        yield Fault("not-utf8", file, f"not UTF-8 text (byte {error.start})", fix="save the file as UTF-8")
     except (EOFError, gzip.BadGzipFile) as error:
         yield Fault(
             "gzip",
@@ -102,8 +105,8 @@ def read_rows(path: Path) -> Iterator[RawRow | Fault]:
 
 def _opened(path: Path) -> IO[str]:
     if path.suffix == ".gz":
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8")
-    return path.open(encoding="utf-8", newline="\n")
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8", errors="surrogateescape")
+    return path.open(encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
 def _rows(text: IO[str], path: Path) -> Iterator[RawRow | Fault]:
@@ -115,6 +118,9 @@ def _rows(text: IO[str], path: Path) -> Iterator[RawRow | Fault]:
             yield Fault("empty-file", str(path), "the file is empty", fix="give it at least one row")
             return
         head = line.lstrip(_BOM).strip()
+        if head.startswith(_UTF16):
+            yield Fault("not-utf8", str(path), "the file is UTF-16", line=1, fix="save the file as UTF-8")
+            return
         if head.startswith(("<!DOCTYPE", "<!doctype", "<html", "<HTML", "<?xml")):
             yield Fault(
                 "not-json",
@@ -125,7 +131,9 @@ def _rows(text: IO[str], path: Path) -> Iterator[RawRow | Fault]:
                 fix="fetch the raw file, not the page that shows it",
             )
             return
-    if head.startswith("[") or (head.startswith("{") and path.name.removesuffix(".gz").endswith(".json")):
+    if path.name.removesuffix(".gz").endswith(".csv"):
+        yield from _table(line, text, path)
+    elif head.startswith("[") or (head.startswith("{") and path.name.removesuffix(".gz").endswith(".json")):
         yield from _array(text, line, path)
     else:
         yield from _lines(text, line, path)
@@ -144,6 +152,10 @@ def _array(text: IO[str], first: str, path: Path) -> Iterator[RawRow | Fault]:
         return
     if whole.startswith(_BOM):
         yield _bom(file)
+    foreign = _FOREIGN.search(whole)
+    if foreign:
+        yield _not_utf8(whole, foreign.start(), 0, 1 + whole.count("\n", 0, foreign.start()), file)
+        return
     try:
         data = _DECODER.decode(whole.removeprefix(_BOM).strip())
     except json.JSONDecodeError as error:
@@ -214,7 +226,52 @@ def _all_lines(first: str, text: IO[str]) -> Iterator[str]:
         yield line
 
 
+def _not_utf8(text: str, at: int, number: int, line: int, file: str) -> Fault:
+    byte = ord(text[at]) - 0xDC00
+    return Fault("not-utf8", file, f"not UTF-8 text (the byte 0x{byte:02X})", number, line,
+                 found=shown(_FOREIGN.sub("?", text[max(0, at - 20) : at + 20])),
+                 fix="read the source in its own encoding and save it as UTF-8")  # fmt: skip
+
+
+def _table(first: str, text: IO[str], path: Path) -> Iterator[RawRow | Fault]:
+    """Read a CSV file; a row with more or fewer fields than the header is a fault, for all behind it has shifted."""
+    file = str(path)
+    if first.startswith(_BOM):
+        yield _bom(file)
+    csv.field_size_limit(MAX_LINE)
+    rows = csv.reader(_all_lines(first.lstrip(_BOM), text), strict=True)
+    number = 0
+    try:
+        header = next(rows)
+        for number, fields in enumerate(rows, 1):
+            joined = ",".join(fields)
+            foreign = _FOREIGN.search(joined)
+            if foreign:
+                yield _not_utf8(joined, foreign.start(), number, rows.line_num, file)
+            elif len(fields) != len(header):
+                yield Fault("shifted", file, f"the row has {len(fields)} fields and the header {len(header)}", number,
+                            rows.line_num, found=shown(joined),
+                            fix="put a field with a comma or a line break in it into double quotes")  # fmt: skip
+            else:
+                yield RawRow(number, rows.line_num, dict(zip(header, fields, strict=True)))
+    except csv.Error as error:
+        yield Fault("csv", file, f"not valid CSV: {error}", number + 1, rows.line_num, fix="correct the line")
+
+
+def _hint(content: str, error: json.JSONDecodeError) -> str:
+    """Say what to do about a line that is almost JSON."""
+    if error.msg == "Extra data" and content[error.pos :].strip() == ",":
+        return "remove the comma at the end of the line: in JSON Lines nothing stands between rows"
+    if content[error.pos : error.pos + 1] == "'":
+        return "write it as JSON, with double quotes: this is how Python prints it"
+    return "correct the line"
+
+
 def _parsed(content: str, number: int, line: int, file: str) -> Iterator[RawRow | Fault]:
+    foreign = None if content.isascii() else _FOREIGN.search(content)
+    if foreign:
+        yield _not_utf8(content, foreign.start(), number, line, file)
+        return
     try:
         data = _DECODER.decode(content)
     except json.JSONDecodeError as error:
@@ -226,7 +283,7 @@ def _parsed(content: str, number: int, line: int, file: str) -> Iterator[RawRow 
             line,
             f"column {error.colno}",
             found=shown(content[max(0, error.pos - 20) : error.pos + 20]),
-            fix="correct the line",
+            fix=_hint(content, error),
         )
         return
     except (ValueError, RecursionError) as error:

@@ -77,7 +77,8 @@ def broken_turn(role: Role, field: str) -> Turn:
 def read_turns(value: Any, field: str, report: Report) -> list[Turn]:
     """Read a list of turns; whatever is not a turn is reported and leaves a broken one."""
     if not isinstance(value, list):
-        report("wrong-type", field, "has to be a list of turns", found=shown(value),
+        inside = listed_in(value)
+        report("wrong-type", field, "has to be a list of turns", found=shown(value), fixable=inside is not None,
                fix="write it as a list; text that holds JSON is not a list")  # fmt: skip
         return []
     if not value:
@@ -86,6 +87,32 @@ def read_turns(value: Any, field: str, report: Report) -> list[Turn]:
     for index, item in enumerate(value):
         turns += read_turn(item, f"{field}[{index}]", report)
     return turns
+
+
+def listed_in(value: Any) -> list[Any] | None:
+    """Return the list that a text holds as JSON, or None.
+
+    >>> listed_in('[{"role": "user"}]')
+    [{'role': 'user'}]
+    """
+    try:
+        found = json.loads(value) if isinstance(value, str) and value.lstrip().startswith("[") else None
+    except ValueError:
+        return None
+    return found if isinstance(found, list) and found and all(isinstance(item, dict) for item in found) else None
+
+
+def called(turn: Turn) -> Iterator[str]:
+    """Yield the names of the tools that a turn calls."""
+    if turn.role != "tool_call" or turn.broken:
+        return
+    try:
+        calls = json.loads(turn.text)
+    except ValueError:
+        return
+    for call in calls if isinstance(calls, list) else [calls]:
+        if isinstance(call, dict) and isinstance(call.get("name"), str) and "arguments" in call:
+            yield call["name"]
 
 
 def read_turn(item: Any, field: str, report: Report) -> list[Turn]:
@@ -227,6 +254,8 @@ def _order_problem(last: str, role: Role) -> str:
     if role == "assistant":
         if last == "start":
             return "the conversation begins with the assistant"
+        if last == "tool_call":
+            return "an answer follows a tool call without what the tool answered"
         return "two assistant turns follow each other" if last == "assistant" else ""
     if role == "tool_response":
         return "" if last in {"tool_call", "tool_response"} else "a tool's answer without a call before it"

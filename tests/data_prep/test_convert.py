@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from data_prep.cli import data_app
@@ -16,7 +18,7 @@ from data_prep.faults import Fault
 from data_prep.formats import check_row, detect, validate
 from data_prep.reading import RawRow
 from proposal.errors import InputError
-from tests.data_prep.test_formats import GOOD, messages, turns, written
+from tests.data_prep.test_formats import CALL, GOOD, TOOLS, messages, turns, written
 
 run = CliRunner()
 
@@ -80,6 +82,55 @@ def test_columns_of_the_users_own_are_kept(tmp_path: Path) -> None:
     assert (row["id"], row["weather"]) == ("r-1", "dry")
 
 
+# --- any conversation, there and back -----------------------------------------------------------------------------
+
+WORDS = st.text(alphabet="ab ,.?数", min_size=1, max_size=12).filter(lambda text: text.strip() == text)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> dict[str, Any]:
+    """Build a row of the format messages: with or without system, tools, label, rejected text, own columns."""
+    words = draw(st.lists(WORDS, min_size=2, max_size=6).filter(lambda found: len(found) % 2 == 0))
+    row: dict[str, Any] = {"messages": messages(*words)}
+    if draw(st.booleans()):
+        row["messages"].insert(0, {"role": "system", "content": draw(WORDS)})
+    kind = draw(st.sampled_from(["plain", "label", "rejected", "tools"]))
+    if kind == "label":
+        row["label"] = draw(st.booleans())
+    elif kind == "rejected":
+        worse = draw(WORDS.filter(lambda text: text != words[-1]))
+        row["rejected_messages"] = [*row["messages"][:-1], {"role": "assistant", "content": worse}]
+    elif kind == "tools":
+        call = [{"role": "tool_call", "content": CALL}, {"role": "tool_response", "content": draw(WORDS)}]
+        row["messages"] = [*row["messages"][:-1], *call, row["messages"][-1]]
+        row["tools"] = TOOLS
+    if draw(st.booleans()):
+        row["dao_source"] = draw(WORDS)
+    return row
+
+
+@settings(max_examples=60, deadline=None)
+@given(row=conversations(), first=st.sampled_from(TARGETS), second=st.sampled_from(TARGETS))
+def test_any_conversation_comes_back_from_any_pair_of_formats_or_the_loss_is_named(
+    row: dict[str, Any], first: str, second: str
+) -> None:
+    path = Path("x.jsonl")
+    there: Any = row
+    for target in (first, second):
+        format_ = detect([there])
+        assert format_ is not None
+        found = convert_row(RawRow(1, 1, there), format_, target, path)  # type: ignore[arg-type]
+        if isinstance(found, list):
+            assert target == "alpaca"
+            assert [fault.code for fault in found] == ["not-expressible"]
+            assert any(turn["role"].startswith("tool") for turn in row["messages"])
+            return
+        there = found
+    back = converted(there, "messages", path)
+    assert _said(back) == _said(row)
+    assert back.get("dao_source") == row.get("dao_source")
+
+
 ASKED = {"messages": messages("What?", "This.")}
 
 
@@ -96,6 +147,7 @@ ASKED = {"messages": messages("What?", "This.")}
             {"conversations": turns("What?", "This.")},
         ),
         ({**ASKED, "label": "True"}, {**ASKED, "label": True}),
+        ({"messages": json.dumps(ASKED["messages"])}, ASKED),
     ],
 )  # fmt: skip
 def test_a_mechanical_fault_is_mended(tmp_path: Path, row: dict[str, Any], mended: dict[str, Any]) -> None:

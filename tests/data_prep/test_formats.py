@@ -155,6 +155,8 @@ def add_turn(field: str, turn: dict[str, Any]) -> Spoil:
 USER_TURN = {"role": "user", "content": "And then?"}
 NO_ARGUMENTS = '{"name": "a"}'
 ODD_PART = [{"type": "txt", "value": "x"}]
+OTHER_CALL = json.dumps({"name": "serch", "arguments": {}})
+TOLD = {"from": "system", "value": "Be long."}
 TWO_IMAGES = "<image><image>And?"
 PLANTED: list[tuple[str, str, Spoil, str, str]] = [
     # format, code, what is done to the second row, field that is named, words of the message
@@ -164,7 +166,17 @@ PLANTED: list[tuple[str, str, Spoil, str, str]] = [
     ("alpaca", "wrong-type", put("instruction", to=3), "instruction", "found the number 3"),
     ("alpaca", "wrong-type", put("input", to=["a"]), "input", "found a list of 1"),
     ("alpaca", "empty", put("output", to=" "), "output", "the text is empty"),
-    ("alpaca", "wrong-type", put("history", to=["a", "b"]), "history", "pairs [question, answer]"),
+    ("alpaca", "wrong-type", put("history", to="a"), "history", "pairs [question, answer]"),
+    ("alpaca", "wrong-type", put("history", to=[["x", "y"], ["z"]]), "history[1]", "a pair [question, answer]"),
+    ("alpaca", "wrong-type", put("history", to=[["x", 3]]), "history[0][1]", "found the number 3"),
+    ("sharegpt", "role-order", drop("conversations", 2), "conversations[2].value", "without what the tool answered"),
+    ("sharegpt", "tool-unknown", put("conversations", 1, "value", to=OTHER_CALL), "conversations[1].value", "search"),
+    ("sharegpt", "two-systems", insert("conversations", 0, TOLD), "system", "a system turn of its own"),
+    ("messages", "wrong-type", put("messages", to='[{"role": "user"}]'), "messages", "text that holds JSON"),
+    ("preference", "wrong-type", put("margin", to="big"), "margin", "a number from 0 on"),
+    ("preference", "wrong-type", put("rejected_messages", to=None), "rejected_messages", "has to be text or turns"),
+    ("text", "unknown-field", rename("text", "txet"), "txet", "did you mean 'text'?"),
+    ("text", "empty", drop("text"), "", "the row has no field"),
     ("sharegpt", "unknown-field", rename("conversations", "conversation_s"), "conversation_s", "did you mean"),
     ("sharegpt", "wrong-type", put("conversations", to=CALL), "conversations", "has to be a list of turns"),
     ("sharegpt", "empty", put("conversations", to=[]), "conversations", "has no turn"),
@@ -213,6 +225,8 @@ def test_a_planted_fault_is_named_exactly(
     rows = copy.deepcopy(GOOD[format_])
     if format_ == "multimodal":
         rows[1] = copy.deepcopy(rows[0])
+    if code == "two-systems":
+        rows[1]["system"] = "Be brief."
     spoil(rows[1])
     result = validate(written(tmp_path, [*GOOD[format_], rows[1]]))
     assert len(result.faults) == 1, "\n".join(map(str, result.faults))
@@ -241,6 +255,23 @@ def test_at_least_forty_faults_are_planted() -> None:
         ("data.jsonl", b"<!DOCTYPE html><html></html>", "not-json", "a web page"),
         ("data.parquet", b"PAR1", "suffix", "the kind of file is not known"),
         ("data.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 900, mtime=0)[:-12], "gzip", "damaged or cut off"),
+        ("data.jsonl", b'\xff\xfe{\x00"\x00', "not-utf8", "the file is UTF-16"),
+        (
+            "data.jsonl",
+            b'{"text": "a"}\n{"text": "caf\xe9"}\n{"text": "b"}\n',
+            "not-utf8",
+            "data.jsonl:2 row 2: not UTF-8",
+        ),
+        (
+            "data.json",
+            b'[{"text": "a"},\n{"text": "caf\xe9"}]',
+            "not-utf8",
+            "data.json:2: not UTF-8 text (the byte 0xE9)",
+        ),
+        ("data.jsonl", b'{"text": "a"},\n', "json", "remove the comma at the end of the line"),
+        ("data.jsonl", b"{'text': 'a'}\n", "json", "this is how Python prints it"),
+        ("data.csv", b"text,id\na,1\nb\n", "shifted", "data.csv:3 row 2: the row has 1 fields and the header 2"),
+        ("data.csv", b'text,id\na,1\n"b,2\n', "csv", "not valid CSV"),
         ("data.jsonl.gz", b"plain text", "gzip", "damaged or cut off"),
     ],
 )
@@ -321,3 +352,17 @@ def test_every_shared_demo_file_validates(shared_data: Path) -> None:
 def test_a_shared_demo_file_is_recognised(shared_data: Path, name: str, format_: str, rows: int) -> None:
     result = validate(shared_data / "formats" / name)
     assert (result.format, result.rows) == (format_, rows)
+
+
+def test_a_line_in_another_encoding_costs_only_itself(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes(b'{"text": "a"}\r\n{"text": "caf\xe9"}\r\n{"text": "b"}\r\n')
+    result = validate(path)
+    assert (result.format, result.rows, len(result.faults)) == ("text", 2, 1)
+
+
+def test_a_table_reads_as_the_rows_that_its_header_names(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text('instruction,input,output\nWhat?,,"This, and that."\n', encoding="utf-8")
+    result = validate(path)
+    assert (result.format, result.rows, result.faults) == ("alpaca", 1, [])
