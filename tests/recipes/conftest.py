@@ -8,11 +8,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from platformdirs import user_cache_path
 
 from data_prep.build import build
+from recipes.recipe import SFT, as_arguments, load_recipe
+from recipes.smoke_rows import write_smoke_rows
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,13 +28,49 @@ class Lab:
     cut: Path
     model: Path
 
+    @property
+    def adapter(self) -> Path:
+        """The adapter of a finished SFT run on the tiny model, trained when first asked for."""
+        folder = self.folder / "first-adapter"
+        if not folder.is_dir():
+            from swift import sft_main
+
+            recipe = load_recipe(ROOT / "recipes" / "configs" / "smoke_sft.yaml", SFT)
+            values = {**recipe.values, **self.inputs("sft"), "output_dir": str(folder), "max_steps": 1}
+            sft_main(as_arguments(values))
+        return folder / "checkpoint-1"
+
+    def rows(self, method: str) -> Path:
+        """Return the rows of a method: of the cut, or those made for smoke runs where the examples have none."""
+        made = {"cpt": self.cut / "sft.jsonl", "rm": self.cut / "dpo.jsonl"}
+        if method in {"kto", "sft_multimodal"}:
+            folder = self.folder / "smoke"
+            if not folder.is_dir():
+                write_smoke_rows(self.cut / "dpo.jsonl", folder)
+            return folder / f"{method}.jsonl"
+        return made.get(method, self.cut / f"{method}.jsonl")
+
+    @property
+    def vision_model(self) -> Path:
+        """A tiny Qwen3-VL, built when first asked for."""
+        folder = self.folder / "tiny-qwen3-vl"
+        if not folder.is_dir():
+            from recipes.tiny_model import build_tiny_vision_model, texts_of
+
+            build_tiny_vision_model(folder, list(texts_of(self.cut / "sft.jsonl")))
+        return folder
+
+    def inputs(self, method: str) -> dict[str, Any]:
+        """Return model and data of a method, as keys of a recipe."""
+        if method == "sft_multimodal":
+            seeing = {"model": str(self.vision_model), "model_type": "qwen3_vl", "template": "qwen3_vl"}
+            return {**seeing, "dataset": [str(self.rows(method))]}
+        return {"model": str(self.model), "dataset": [str(self.rows(method))]}
+
     def overrides(self, method: str, run: str) -> list[str]:
         """Return what makes a shipped recipe run on this cut and model."""
-        return [
-            f"model={self.model}",
-            f"dataset=[{self.cut / f'{method}.jsonl'}]",
-            f"output_dir={self.folder / run}",
-        ]
+        inputs = self.inputs(method)
+        return [f"model={inputs['model']}", f"dataset=[{inputs['dataset'][0]}]", f"output_dir={self.folder / run}"]
 
     def start(self, *words: object) -> subprocess.CompletedProcess[str]:
         """Run a command at the root of the project, with caches of its own; compiled extensions are kept."""

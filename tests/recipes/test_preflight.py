@@ -200,7 +200,7 @@ def test_the_environment_decides_how_many_processes_train(tmp_path: Path) -> Non
         ("sft", {"add_version": None}, "a name that changes"),
         ("sft", {"create_checkpoint_symlink": True}, "the run fails after training"),
         ("sft", {"packing": True}, "needs a flash attention kernel"),
-        ("sft", {"use_galore": True}, "does nothing with LoRA"),
+        ("sft", {"use_galore": True}, "makes the optimizer without asking ms-swift"),
         ("sft", {"fp16": None}, "switches half-precision autocast on"),
         ("sft", {"ENV": {"NPROC_PER_NODE": 2}}, "do not share gradients"),
         ("sft", {"output_dir": None}, "names no run folder"),
