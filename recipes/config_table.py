@@ -22,7 +22,7 @@ NOT_MEASURED = "not measured"
 
 _INTRODUCTION = """# Configurations
 
-Every file of `recipes/configs/`, with the hardware it is made for and what was measured on which day. Written by
+Every recipe of `recipes/configs/`, with the hardware it is made for and what was measured on which day. Written by
 `python -m recipes.config_table` from the headers of the files. They are plain ms-swift YAML; each is whole, as that has
 no include. Nothing has been run on a GPU yet: figures that a header calls estimated are counted by
 `recipes/estimates.py`.
@@ -82,8 +82,9 @@ def method_of(path: Path) -> Method:
 
 
 def recipe_files() -> list[Path]:
-    """Return the recipes of the folder; data.yaml beside them is what data_prep builds."""
-    return sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "data")
+    """Return the recipes of the folder, which name a run folder; other files there configure data and evaluation."""
+    files = sorted(FOLDER.glob("*.yaml"))
+    return [path for path in files if re.search(r"^output_dir:", path.read_text(encoding="utf-8"), re.MULTILINE)]
 
 
 def page() -> str:
