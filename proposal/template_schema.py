@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ from proposal.errors import InputError, nearest
 from proposal.findings import Severity
 from proposal.hashing import leave_out, sha256_data
 from proposal.headings import heading_pieces, normal_heading, whole_headings
+from proposal.placeholders import FILLER_TEXT, WORK_MARK
 from proposal.values import Language
 
 CONTENT_KINDS = (
@@ -79,7 +81,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,59}\Z")
 _RULE_ID = re.compile(r"[A-Z]{2}-[a-z0-9]{1,20}(?:-[a-z0-9]{1,20}){0,5}\Z")
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,2}\Z")
 PLACEHOLDER = re.compile(r"\{([A-Za-z_]{1,20})\}")
-_LEFTOVER = re.compile(r"<[A-Za-z!/]|\bTODO\b|\bTBD\b|\bXXX\b|[Ll]orem ipsum", re.ASCII)
+_HTML = re.compile(r"<[A-Za-z!/]")
 
 TITLE_PARTS = {
     "title": "(?P<title>.{1,300})",
@@ -223,10 +225,14 @@ def _check_content(content: str) -> str:
 
 
 class FrontMatterField(_Closed):
-    """One key of the front matter; `fill` says what the server writes there."""
+    """One key of the front matter; `fill` says what the server writes there.
+
+    `required_when` names keys and their values beside which this key is required too.
+    """
 
     key: str = Field(min_length=1, max_length=60)
     required: bool
+    required_when: dict[str, str] = Field(default_factory=dict, max_length=5)
     kind: Literal["text", "date", "integer", "enum", "url", "list"] = "text"
     values: tuple[str, ...] = ()
     min_chars: int = Field(default=0, ge=0)
@@ -245,6 +251,11 @@ class FrontMatterField(_Closed):
         if self.min_chars > self.max_chars:
             raise ValueError(f"'min_chars' ({self.min_chars}) is above 'max_chars' ({self.max_chars})")
         return self
+
+    def is_required(self, values: Mapping[str, object]) -> bool:
+        """Tell whether front matter with these values needs this key."""
+        beside = self.required_when.items()
+        return self.required or any(str(values.get(key, "")).casefold() == value.casefold() for key, value in beside)
 
 
 class FrontMatter(_Closed):
@@ -337,7 +348,7 @@ class Clause(_Closed):
     @classmethod
     def _fit_to_print(cls, text: Bilingual) -> Bilingual:
         for words in (text.en, text.zh):
-            leftover = _LEFTOVER.search(words)
+            leftover = _HTML.search(words) or WORK_MARK.search(words) or FILLER_TEXT.search(words)
             if leftover:
                 raise ValueError(f"'{leftover[0]}' must not stand in a printed clause (placeholder or HTML)")
             for name in PLACEHOLDER.findall(words):

@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from proposal.document import Section
+from proposal.placeholders import FILLER_TEXT, WORK_MARK
 from proposal.template import SectionSpec
 from proposal.values import Language
 from rewards.analysis import GAP, Analysis
@@ -26,10 +27,8 @@ OF_SUBSTANCE = 0.8
 FREE_GAPS = 2
 """Marked gaps (`{{TBD:…}}`) that cost nothing: naming a missing fact is right, a text of gaps is not."""
 
-_LEFTOVER = re.compile(
-    r"\{\{|\}\}|<\|[a-z_]{1,30}\|>|(?<![A-Za-z])(?:TODO|TBD|FIXME|XXX|lorem ipsum)(?![A-Za-z])|_{4,40}"
-)
-_LEFTOVER_SIGNS = ("{{", "}}", "<|", "TODO", "TBD", "FIXME", "XXX", "lorem", "____")
+_LEFTOVER = re.compile(rf"\{{\{{|\}}\}}|<\|[a-z_]{{1,30}}\|>|{WORK_MARK.pattern}|{FILLER_TEXT.pattern}|_{{4,40}}")
+_LEFTOVER_SIGNS = ("{{", "}}", "<|", "TODO", "TB", "bd", "FIXME", "XXX", "orem", "____")
 _FINISHED = re.compile(r"[.!?。！？;；:：)\]）】”\"|`*_>]\s*\Z")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LATIN_WORD = re.compile(r"[A-Za-z]{3,}")

@@ -23,6 +23,9 @@ LOOK_BACK = 240
 """Characters around an address in which the words that it belongs to are looked for: a long sentence, and no more, so
 that a text of one endless sentence is still read in linear time."""
 
+NEAR = 12
+"""Characters behind an address in which a Chinese sentence has its verb."""
+
 _NOBODY = frozenset({ZERO_ADDRESS, "0x000000000000000000000000000000000000dead", "0x" + "dead" * 10})
 _NATIVE = "0x" + "e" * 40
 """The address that stands for the chain's own coin in many contracts: neither a token nor a recipient."""
@@ -50,11 +53,17 @@ def checksums(context: CheckContext) -> Iterator[Hit]:
 _NEARLY = re.compile(r"(?<![A-Za-z0-9_/=&?#-])0x([0-9a-fA-F]{36,39}|[0-9a-fA-F]{41,43})(?![A-Za-z0-9_])")
 
 
+_CAPITAL = re.compile(r"(?<![A-Za-z0-9_/=&?#-])0X[0-9a-fA-F]{40}(?![A-Za-z0-9_])")
+
+
 def lengths(context: CheckContext) -> Iterator[Hit]:
     """Report what looks like an address with a digit too many or too few."""
     for match in _NEARLY.finditer(context.text) if "0x" in context.text else ():
         if not context.not_prose.covers(match.start()):
             yield Hit(match.start(), match.end(), f"{len(match[1])} digits: an address has 40")
+    for match in _CAPITAL.finditer(context.text) if "0X" in context.text else ():
+        if not context.not_prose.covers(match.start()):
+            yield Hit(match.start(), match.end(), "an address begins with 0x: no wallet takes this", "warning")
 
 
 def look_alikes(context: CheckContext) -> Iterator[Hit]:
@@ -75,10 +84,10 @@ def look_alikes(context: CheckContext) -> Iterator[Hit]:
 _TRANSFER = re.compile(
     r"(?<![a-z])(?:transfer(?:s|red|ring)?|send(?:s|ing)?|sent|pay(?:s|ing|ment|able)?|paid|grant(?:s|ed)?|disburse[ds]?|stream"
     r"(?:s|ed|ing)?|distribut(?:e|ed|es|ing)|allocat(?:e|ed|es|ing)|award(?:s|ed)?|fund(?:s|ed|ing)?|withdraw(?:s|n)?|"
-    r"return(?:s|ed)?|move(?:s|d)?|mint(?:s|ed)?)(?![a-z])|转账|转给|转至|转入|支付|拨付|发放|划拨|汇入|拨款|打款"
+    r"return(?:s|ed)?|move(?:s|d)?|mint(?:s|ed)?)(?![a-z])|转账|转给|转至|转入|支付|拨付|发放|划拨|汇入|拨款|打款|发送|付款|付给|汇给"
 )
 _TO = re.compile(
-    r"(?<![a-z])(?:to|into|recipient|payee|beneficiary|receiver|destination)(?![a-z])|至|到|给|收款(?:人|方|地址)?|接收地址"
+    r"(?<![a-z])(?:to|into|recipient|payee|beneficiary|receiver|destination)(?![a-z])|至|到|给|向|收款(?:人|方|地址)?|接收地址"
 )
 _NOT_A_PAYEE = re.compile(
     r"(?<![a-z])(?:spend|use|using|swap|buy|sell|call|calls|from|approve|allow|be|set|via|through|of|for|on|by|with|in|"
@@ -112,7 +121,9 @@ def _is_payee(context: CheckContext, address: Address) -> bool:
     to = next(reversed(list(_TO.finditer(before))), None)
     if to is None or len(before) - to.end() > 60 or _NOT_A_PAYEE.search(before[to.end() :]):
         return False
-    labelled = to[0] not in {"to", "into", "至", "到", "给"}
+    if to[0] in {"向", "给"} and _TRANSFER.search(context.folded, address.end, min(sentence.end, address.end + NEAR)):
+        return True  # 向0x…转账: the verb stands behind the recipient
+    labelled = to[0] not in {"to", "into", "至", "到", "给", "向"}
     return labelled or _TRANSFER.search(before) is not None
 
 
@@ -229,6 +240,9 @@ def ens_names(context: CheckContext) -> Iterator[Hit]:
     yield from _unpinned_names(context, set(pairs))
 
 
+_PAID_NAME = re.compile(r"(?<![a-z])(?:to|pays?|paying)[ ](?:the )?[*_`\[(]{0,3}\Z|[至到给][ ]?\Z")
+
+
 def _unpinned_names(context: CheckContext, pinned: set[str]) -> Iterator[Hit]:
     for match in _ENS.finditer(context.folded):
         if match[1] in pinned or context.not_prose.covers(match.start()):
@@ -240,7 +254,7 @@ def _unpinned_names(context: CheckContext, pinned: set[str]) -> Iterator[Hit]:
         if "0x" in context.folded[low:high]:
             continue
         before = context.folded[low : match.start()]
-        if _TRANSFER.search(before) and re.search(r"(?<![a-z])to[ ](?:the )?[*_`\[(]{0,3}\Z|[至到给][ ]?\Z", before):
+        if _TRANSFER.search(before) and _PAID_NAME.search(before):
             yield Hit(
                 match.start(),
                 match.end(),

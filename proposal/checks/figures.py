@@ -213,6 +213,11 @@ _ASK = re.compile(
     r"|(?:总预算|预算总额|申请总额|申请金额|总成本|总费用|资金总额|拨款总额|申请资金)"
     r"(?:为|是|共|共计|合计|达)?[ :：=|*_]{0,6}[$¥]?\Z"
 )
+_PART_OF_ASK = re.compile(
+    r"(?<![a-z])(?:first|second|third|fourth|last|next|previous|prior|initial|original|annual|yearly|monthly|quarterly|"
+    r"year|season|phase|stage|q[1-4]|team|their|its)(?:[- ]?(?:year|season|phase|quarter|stage)?(?:['’]?s)?)?[ ]{1,2}\Z"
+    r"|(?:首年|第[一二三四五1-5][年期阶季]|每年|每月|年度|季度|首期|上期|去年|上一年)[度段]?(?:的)?\Z"
+)
 _ASK_WORDS = ("total", "request", "overall", "grant", "总", "申请")
 _LOOK_BACK = 64
 """Characters before a figure in which the words that it belongs to are looked for."""
@@ -233,7 +238,8 @@ def _one_ask(context: CheckContext) -> Iterator[Hit]:
     found: dict[str, list[Amount]] = {}
     for amount in context.document.amounts:
         before = _before(context, amount) if amount.kind in {"money", "number"} else ""
-        is_ask = any(word in before for word in _ASK_WORDS) and _ASK.search(before)
+        named = _ASK.search(before) if any(word in before for word in _ASK_WORDS) else None
+        is_ask = named is not None and not _PART_OF_ASK.search(before, 0, named.start())
         if is_ask and not _NARROWED.match(context.folded, amount.end):
             found.setdefault(amount.unit, []).append(amount)
     for asks in found.values():
@@ -292,7 +298,9 @@ def units(context: CheckContext) -> Iterator[Hit]:
             yield Hit(amount.start, amount.end, f"“{amount.text}” is paid without a unit", "warning")
 
 
-_EQUALS = re.compile(r"[ ]{0,2}(?:[(（=/,]|or|i\.e\.|that is|即|或)[ ]{0,2}(?:=|i\.e\.|or)?[ ]{0,2}")
+_EQUALS = re.compile(
+    r"[ ]{0,2}(?:[(（=/,]|or|i\.e\.|that is|equals|is equal to|即|或|等于|相当于)[ ]{0,2}(?:=|i\.e\.|or)?[ ]{0,2}"
+)
 
 
 def percent_and_bps(context: CheckContext) -> Iterator[Hit]:

@@ -14,10 +14,12 @@ from proposal.checks.framework import CheckContext, Hit, Rule
 from proposal.checks.lexicons import find, hits
 from proposal.checks.phrases import fold
 from proposal.evidence import Evidence
+from proposal.findings import Severity
 
 _CHAT_MARK = re.compile(
     r"<\|[a-z_]{2,20}\|>|\[/?inst\]|<</?sys>>|</?(?:system|assistant|think|tool_call)>|"
-    r"(?m:^[ \t]{0,3}(?:#{1,4}[ ]?)?(?:system|assistant|human|user)[ ]?(?:prompt|message)?[ ]?:[ ]{0,3}\S)"
+    r"(?m:^[ \t]{0,3}(?:#{1,4}[ ]?)?(?:assistant|(?:system|human|user)[ ](?:prompt|message)|"
+    r"(?P<role>system|human|user))[ ]?:[ ]{0,3}\S)"
 )
 _CHAT_WORDS = ("<|", "inst]", "sys>>", "system", "assistant", "human", "user", "<think", "think>", "tool_call>")
 """One of these stands in every mark of a chat format; looking for them first is far cheaper."""
@@ -28,8 +30,10 @@ def instructions(context: CheckContext) -> Iterator[Hit]:
     for group, hit in hits(context, "IN-instruction"):
         words = " ".join(context.text[hit.start : hit.end].split())
         yield Hit(hit.start, hit.end, f"{group.says}: “{words[:100]}”")
-    for start, end in _chat_marks(context.folded):
-        yield Hit(start, end, f"a mark of a chat format: {context.text[start:end][:40]}")
+    for mark in _chat_marks(context.folded):
+        # "User: whoever holds a token" may define a word: in somebody else's text it is no certain sign.
+        unsure: Severity | None = "warning" if mark["role"] and context.brief is None else None
+        yield Hit(*mark.span(), f"a mark of a chat format: {context.text[slice(*mark.span())][:40]}", unsure)
     for identity, item in (context.evidence or {}).items():
         said = _said_to_a_model(item)
         if said:
@@ -38,10 +42,10 @@ def instructions(context: CheckContext) -> Iterator[Hit]:
             yield Hit(start, end, f"{identity} speaks to a model: “{said}”")
 
 
-def _chat_marks(folded: str) -> list[tuple[int, int]]:
+def _chat_marks(folded: str) -> list[re.Match[str]]:
     if not any(word in folded for word in _CHAT_WORDS):
         return []
-    return [match.span() for match in _CHAT_MARK.finditer(folded)]
+    return list(_CHAT_MARK.finditer(folded))
 
 
 def _said_to_a_model(item: Evidence) -> str:
@@ -55,7 +59,9 @@ def _said_to_a_model(item: Evidence) -> str:
 @lru_cache(maxsize=1024)
 def _first_instruction(words: str) -> str:
     folded = fold(words)
-    spans = [(hit.start, hit.end) for _, hit in find(folded, "IN-instruction")] or _chat_marks(folded)
+    spans = [(hit.start, hit.end) for _, hit in find(folded, "IN-instruction")] or [
+        mark.span() for mark in _chat_marks(folded)
+    ]
     return " ".join(words[slice(*spans[0])].split())[:80] if spans else ""
 
 

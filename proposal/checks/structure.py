@@ -14,6 +14,7 @@ from proposal.checks.framework import CheckContext, Hit, Rule, heading_name
 from proposal.checks.phrases import Spans
 from proposal.document import Section
 from proposal.findings import Severity
+from proposal.placeholders import MAX_LONE_GAP, find_gaps, is_lone_gap
 from proposal.template import SectionSpec
 
 THIN_WORDS = 15
@@ -213,145 +214,6 @@ def _prose(context: CheckContext, section: Section) -> str:
 
 # --- placeholders ------------------------------------------------------------------------------------------------
 
-_FILLER = (
-    "name", "names", "title", "link", "url", "address", "amount", "number", "date", "dates", "author", "authors",
-    "tbd", "todo", "tba", "text", "description", "value", "token", "recipient", "insert", "placeholder",
-)  # fmt: skip
-_TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "address",
-        "area",
-        "article",
-        "aside",
-        "audio",
-        "b",
-        "base",
-        "bdi",
-        "bdo",
-        "blockquote",
-        "body",
-        "br",
-        "button",
-        "canvas",
-        "caption",
-        "center",
-        "cite",
-        "code",
-        "col",
-        "colgroup",
-        "data",
-        "dd",
-        "del",
-        "details",
-        "dfn",
-        "dialog",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "embed",
-        "figcaption",
-        "figure",
-        "font",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "head",
-        "header",
-        "hr",
-        "html",
-        "i",
-        "iframe",
-        "img",
-        "input",
-        "ins",
-        "kbd",
-        "label",
-        "legend",
-        "li",
-        "link",
-        "main",
-        "map",
-        "mark",
-        "math",
-        "meta",
-        "nav",
-        "noscript",
-        "object",
-        "ol",
-        "option",
-        "p",
-        "param",
-        "picture",
-        "pre",
-        "q",
-        "rp",
-        "rt",
-        "ruby",
-        "s",
-        "samp",
-        "script",
-        "section",
-        "select",
-        "small",
-        "source",
-        "span",
-        "strike",
-        "strong",
-        "style",
-        "sub",
-        "summary",
-        "sup",
-        "svg",
-        "table",
-        "tbody",
-        "td",
-        "template",
-        "textarea",
-        "tfoot",
-        "th",
-        "thead",
-        "time",
-        "title",
-        "tr",
-        "track",
-        "tt",
-        "u",
-        "ul",
-        "var",
-        "video",
-        "wbr",
-    ]
-)
-_PLACEHOLDERS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
-    ("a mark for work to do", re.compile(
-        r"(?<![A-Za-z0-9_#/.-])(?:TODO|TBD|TBA|TBC|FIXME|[Tt]bd|XXX{1,8})(?![A-Za-z0-9_/-]|\.[A-Za-z0-9])"),
-     ("todo", "tbd", "tba", "tbc", "fixme", "xxx")),
-    ("filler text", re.compile(r"(?i:(?<![a-z])lorem[ \t\r\n]{1,3}ipsum(?![a-z]))"), ("lorem",)),
-    ("a gap that was marked as missing", re.compile(r"\[(?:needs|待补充|待填写)[:：][^\]\n]{0,200}\]"),
-     ("[needs", "[待")),
-    ("a gap to fill", re.compile(r"[\[【<《（(](?:待(?:补充|填写)(?![:：])|待定|待确认|此处填写|请填写|在此填写)"
-                                 r"[^\]】>》）)\n]{0,40}[\]】>》）)]"), ("待", "填写")),
-    ("a gap to fill", re.compile(r"(?:待补充|待填写|此处填写|请在此填写)"), ("待", "填写")),
-    ("a gap to fill", re.compile(
-        r"\[(?i:insert|your|add|enter|fill in|specify)(?:[ \t][^\]\[\n]{1,80})?\](?![(\[:])"), ("[",)),
-    ("a gap to fill", re.compile(r"\[(?i:" + "|".join(_FILLER) + r")\](?![(\[:])"), ("[",)),
-    ("a blank line to fill", re.compile(r"(?<![_A-Za-z0-9`])_{4,80}(?![_A-Za-z0-9`])"), ("____",)),
-    ("a figure to fill in", re.compile(
-        r"(?<![A-Za-z0-9.])(?:[$€£]X{1,12}(?:,X{3}){0,4}|"
-        r"X{1,3}(?:,X{3}){1,4}|X{2,4}(?:\.X{1,4})?[ ]?%|X\.X{1,4}[ ]?%)(?![A-Za-z0-9%])"),
-     ("$x", "€x", "£x", "x,x", "xx", "x.x")),
-    ("a gap to fill", re.compile(r"(?<!\?)\?{3,12}(?!\?)"), ("???",)),
-)  # fmt: skip
-"""What each gap is called, how it looks, and words of which one stands in it (a quick look before a slow one)."""
-_ANGLE = re.compile(r"<(?<![A-Za-z0-9=<(\\].)([A-Za-z\u3400-\u9fff][^<>=\n@/`]{1,120})>(?![A-Za-z0-9>(])")
 _CODE_SPAN = re.compile(r"(`{1,3})(?!`)[^`\n]{1,400}\1(?!`)")
 _TAG_WITH_TEXT = re.compile(r">[ \t]{0,20}[^<>\s]|<img[ \t]", re.IGNORECASE)
 
@@ -363,24 +225,24 @@ def placeholders(context: CheckContext) -> Iterator[Hit]:
     quiet = Spans([*taken, *((block.start, block.end) for block in context.document.blocks if block.kind == "code")])
     for slot in context.document.slots:
         yield Hit(slot.start, slot.end, f"a slot was left unfilled: {text[slot.start : slot.end][:80]}")
-    for what, pattern, marks in _PLACEHOLDERS:
-        for match in pattern.finditer(text) if context.mentions(*marks) else ():
-            if text.startswith("~~", match.start() - 2) and text.startswith("~~", match.end()):
-                continue  # struck through: no longer to be filled
-            if not quiet.covers(match.start()) and not context.not_prose.covers(match.start()):
-                yield Hit(match.start(), match.end(), f"{what} was left: {match[0][:80]}")
-    for match in _ANGLE.finditer(text):
-        if _is_angle_gap(match[1]) and not quiet.covers(match.start()):
-            yield Hit(match.start(), match.end(), f"a gap to fill was left: {match[0][:80]}")
+    for gap in find_gaps(text, context.folded):
+        if text.startswith("~~", gap.start - 2) and text.startswith("~~", gap.end):
+            continue  # struck through: no longer to be filled
+        if not quiet.covers(gap.start) and (gap.angled or not context.not_prose.covers(gap.start)):
+            severity: Severity | None = None if gap.sure else "warning"
+            yield Hit(gap.start, gap.end, f"{gap.what} was left: {text[gap.start : gap.end][:80]}", severity)
+    for start, end in _lone_gaps(context):
+        if not quiet.covers(start):
+            yield Hit(start, end, f"nothing but a gap stands here: {text[start:end][:80]}")
 
 
-def _is_angle_gap(inside: str) -> bool:
-    """Tell `<comma separated list of dates>` from a tag, an autolink and a comparison."""
-    words = inside.replace("_", " ").replace("-", " ").split()
-    first = words[0].lower() if words else ""
-    if len(words) == 1:
-        return first in _FILLER or bool(_HAN.match(first) and len(first) <= 20)
-    return first not in _TAGS or first in _FILLER
+def _lone_gaps(context: CheckContext) -> Iterator[tuple[int, int]]:
+    """Yield paragraphs, list items and cells that hold no more than a word such as "coming soon"."""
+    spans = [(b.start, b.end) for b in context.document.blocks if b.kind in {"paragraph", "list_item", "quote"}]
+    spans += [(cell.start, cell.end) for table in context.document.tables for row in table.rows for cell in row]
+    for start, end in spans:
+        if end - start <= MAX_LONE_GAP and is_lone_gap(context.folded[start:end]):
+            yield start, end
 
 
 def unread_tail(context: CheckContext) -> Iterator[Hit]:

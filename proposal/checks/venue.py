@@ -125,7 +125,7 @@ def _over(limit: Limit, size: int, what: str, place: tuple[int, int]) -> Iterato
 def front_matter_missing(context: CheckContext) -> Iterator[Hit]:
     """Report required keys that the front matter lacks."""
     spec, found = context.template.front_matter, context.document.front_matter
-    required = [field.key for field in spec.fields if field.required]
+    required = [field.key for field in spec.fields if field.is_required(found)]
     if not found:
         if spec.required and required:
             yield Hit(0, 0, f"there is no front matter; it needs {', '.join(required)}", "warning")

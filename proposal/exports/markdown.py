@@ -86,9 +86,10 @@ def _typed(field: FrontMatterField, value: str) -> object:
 
 
 def _problems(draft: Draft, template: Template, options: MarkdownOptions) -> Iterator[ExportProblem]:
+    values = {field.key: _value(field, draft, options) for field in template.front_matter.fields}
     for field in template.front_matter.fields:
-        value = _value(field, draft, options)
-        message = _field_problem(field, value)
+        value = values[field.key]
+        message = _field_problem(field, value, field.is_required(values))
         if message:
             yield ExportProblem(
                 rule="EX-front-matter",
@@ -104,10 +105,10 @@ def _problems(draft: Draft, template: Template, options: MarkdownOptions) -> Ite
                 f"'{key}' is no field of this DAO's front matter"))  # fmt: skip
 
 
-def _field_problem(field: FrontMatterField, value: str) -> str:
+def _field_problem(field: FrontMatterField, value: str, required: bool) -> str:
     """Say what is wrong with one field's value; empty when it is right."""
     if not value:
-        return "is required and unknown here: set it before publishing" if field.required else ""
+        return "is required and unknown here: set it before publishing" if required else ""
     size = length_of(value)
     if not field.min_chars <= size <= field.max_chars:
         return f"has {size:,} characters ({field.min_chars:,} to {field.max_chars:,} allowed)"
