@@ -141,7 +141,7 @@ def personal_data(context: CheckContext) -> Iterator[Hit]:
             yield Hit(match.start(), match.end(), "a phone number", contact)
     for match in _CN_MOBILE.finditer(text) if context.mentions("电话", "手机", "联系", "phone", "call", "微信") else ():
         if _CONTACT_WORDS.search(context.folded, max(0, match.start() - 24), match.start()):
-            yield Hit(match.start(), match.end(), "a phone number")
+            yield Hit(match.start(), match.end(), "a phone number", contact)
     for match in _CN_IDENTITY.finditer(text) if "19" in text or "20" in text else ():
         if _is_cn_identity(match[0]):
             yield Hit(match.start(), match.end(), "a national identity number")
