@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import json
+import logging
 import random
 import time
 import zlib
@@ -22,6 +23,8 @@ import httpx2
 
 from data_prep.sources.public_addresses import ALLOW_PRIVATE, PublicOnly
 from proposal.errors import UpstreamError
+
+logger = logging.getLogger(__name__)
 
 USER_AGENT = "dao-proposal-agent/0.1 (governance archive; one request at a time)"
 MAX_BODY = 64_000_000
@@ -145,7 +148,9 @@ class Fetcher:
             if attempt == ATTEMPTS or waits > MAX_RETRY_AFTER_S:
                 failure.message += f" (after {attempt} {'try' if attempt == 1 else 'tries'})"
                 raise failure
-            self.pause(max(waits, self._backoff(attempt)))
+            pause = max(waits, self._backoff(attempt))
+            logger.warning("%s: %s; trying again in %.0f s", where, failure.message, pause)
+            self.pause(pause)
         raise AssertionError("unreachable")
 
     def _backoff(self, attempt: int) -> float:

@@ -80,8 +80,10 @@ class PublicOnly(httpx2.BaseTransport):
         private = [address for address in addresses if not is_public(address)]
         if not addresses or (private and not allowed):
             raise _refused(url, f"{url.host} has the address {', '.join(private) or 'none'}, which is not public")
-        inner = self._hosts.setdefault(f"{url.scheme}://{url.netloc!r}", self._inner())
-        return inner.handle_request(_pinned(request, addresses[0]))
+        host = f"{url.scheme}://{url.netloc!r}"
+        if host not in self._hosts:
+            self._hosts[host] = self._inner()
+        return self._hosts[host].handle_request(_pinned(request, addresses[0]))
 
     def close(self) -> None:
         """Close all connections."""

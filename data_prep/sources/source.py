@@ -82,7 +82,9 @@ class NetworkSpec(SourceSpec):
             return {}
         key = os.environ.get(variable)
         if not key:
-            raise ConfigError(f"the environment variable {variable} is not set", fix="set it, or leave `key_env` out")
+            raise ConfigError(
+                f"the environment variable {variable} is not set", fix="set it, or name another variable in the spec"
+            )
         return {header: key}
 
 

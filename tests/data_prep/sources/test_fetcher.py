@@ -89,8 +89,8 @@ def test_a_body_above_the_bound_is_refused_without_being_read_to_its_end() -> No
 
 def test_a_gzip_bomb_stops_at_the_bound() -> None:
     bomb = zlib.compressobj(9, wbits=31)
-    data = b"".join(bomb.compress(bytes(1_000_000)) for _ in range(50)) + bomb.flush()
-    assert len(data) < 100_000
+    data = b"".join(bomb.compress(bytes(1_000_000)) for _ in range(4)) + bomb.flush()
+    assert len(data) < 10_000
     with pytest.raises(TooLargeError):
         asked(httpx2.Response(200, stream=Chunks([data]), headers={"content-encoding": "gzip"}))
 

@@ -54,10 +54,10 @@ def test_the_first_topic_is_the_published_one() -> None:
 
 def test_a_range_the_node_refuses_is_halved_and_nothing_is_lost(tmp_path: Path) -> None:
     node = Node(most=3)
-    node.extend(*[[created(number, f"P{number}")] for number in range(20)])
+    node.extend(*[[created(number, f"P{number}")] for number in range(9)])
     notes = fetched(bound(max_range=1_000), tmp_path, node)
-    assert len(titles(tmp_path)) == 20
-    assert len(notes) < 20
+    assert len(titles(tmp_path)) == 9
+    assert len(notes) < 9
 
 
 def test_a_node_on_another_chain_is_refused(tmp_path: Path) -> None:

@@ -35,12 +35,12 @@ def bound(**changed: object) -> Bound:
     return Bound(source, source.spec.model_validate(SPEC | changed))
 
 
-@pytest.mark.parametrize("field", QUERIES)
-def test_each_query_is_valid_against_the_hub_s_schema(field: str, shared_data: Path) -> None:
+def test_each_query_is_valid_against_the_hub_s_schema(shared_data: Path) -> None:
     import graphql
 
     schema = graphql.build_schema((shared_data / "schemas" / "snapshot_hub_schema.gql").read_text(encoding="utf-8"))
-    assert graphql.validate(schema, graphql.parse(QUERIES[field])) == []
+    errors = {field: graphql.validate(schema, graphql.parse(query)) for field, query in QUERIES.items()}
+    assert errors == {"space": [], "proposals": [], "votes": []}
 
 
 def test_a_space_becomes_settings_proposals_with_outcomes_and_votes(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_loss_repetition_and_kills_give_the_same_tables(faults: list[str], page:
         assert table(bound(), stormy) == table(bound(), calm)
 
 
-@pytest.mark.parametrize("request_number", range(8))
+@pytest.mark.parametrize("request_number", [0, 1, 4, 7])
 def test_a_fetch_killed_at_any_request_goes_on_and_asks_nothing_twice(tmp_path: Path, request_number: int) -> None:
     line = FaultyLine(world(), iter(["ok"] * request_number + ["killed"]))
     with pytest.raises(KilledError):
