@@ -39,7 +39,7 @@ test $${#missing[@]} -eq 0 || { \
     || $(call failed,apt-get could not install $${missing[*]}. To do: install them by hand; then run make $(MAKECMDGOALS) again); }
 endef
 
-UNIT  := not model and not swift and not browser and not postgres and not chain and not cluster
+UNIT  := not model and not swift and not gpu and not browser and not postgres and not chain and not cluster
 REAL  := (model or browser or postgres or chain) and not swift
 # The model environment has no web framework, so only rooms without one are collected there.
 SWIFT := $(wildcard tests/proposal tests/rewards tests/data_prep tests/recipes)
