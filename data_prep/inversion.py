@@ -19,7 +19,8 @@ from data_prep.proposals import Proposal
 from data_prep.prose import Edit, Prose, Source, prose_of
 from data_prep.records import Case, Drop
 from proposal.brief import Brief, ProposalType, check_url
-from proposal.document import Document, parse
+from proposal.document import Document, heading_key, parse
+from proposal.document import Section as DocumentSection
 from proposal.evidence import MAX_ITEMS, Evidence
 from proposal.plan import Fact
 from proposal.slots import MARK, SLOT, cite_slots, resolve
@@ -146,15 +147,32 @@ def invert(proposal: Proposal, template: Template) -> Inverted:
 
 
 def _section(spec: SectionSpec, document: Document, ledger: _Ledger) -> Section | Drop:
-    found = document.find_section(spec.names())
-    if found is None:
+    prose = _prose(spec, document)
+    if prose is None:
         return Drop("no-section", ledger.proposal.id, "sft", spec.key)
-    prose = prose_of(document, found)
     if len(prose.text.split()) < MIN_WORDS:
         return Drop("no-prose", ledger.proposal.id, "sft", spec.key, f"{len(prose.text.split())} words")
     if len(ledger.sources) + len(prose.sources) >= MAX_ITEMS:
         return Drop("too-long", ledger.proposal.id, "sft", spec.key, "too many sources")
     return _slotted_section(spec, prose, ledger)
+
+
+def _prose(spec: SectionSpec, document: Document) -> Prose | None:
+    """Return the prose under the first heading of the section that has enough of it, else under the first one.
+
+    Many proposals have a one-line "Simple Summary" ahead of an "Abstract", and both are names of the summary.
+    """
+    wanted = {heading_key(name) for name in spec.names()}
+    found = [section for section in document.sections if section.level and heading_key(section.title) in wanted]
+    lead = _lead(spec, document) if not found else None
+    proses = [prose_of(document, section) for section in (*found, *filter(None, (lead,)))]
+    return next((prose for prose in proses if len(prose.text.split()) >= MIN_WORDS), proses[0] if proses else None)
+
+
+def _lead(spec: SectionSpec, document: Document) -> DocumentSection | None:
+    """Return what stands before the first heading as the summary of a proposal that has no section of that name."""
+    lead = document.sections[0] if document.sections else None
+    return lead if spec.key == "summary" and lead is not None and lead.level == 0 else None
 
 
 def _slotted_section(spec: SectionSpec, prose: Prose, ledger: _Ledger) -> Section | Drop:

@@ -19,7 +19,8 @@ from data_prep.records import Drop, SftRow
 from data_prep.rows import outside_grammar, sft_rows
 from data_prep.variants import with_distractors, with_missing
 from proposal.document import parse
-from proposal.slots import SLOT, fill
+from proposal.evidence import EvidenceSet
+from proposal.slots import SLOT, fill, used_ids
 from proposal.template import load_template
 from proposal.values import format_value
 
@@ -120,6 +121,66 @@ def test_sections_that_are_missing_or_hold_no_prose_are_drops_with_their_reason(
     reasons = {drop.section: drop.reason for drop in result.drops}
     assert not result.sections
     assert (reasons["summary"], reasons["motivation"], reasons["timeline"]) == ("no-prose", "no-prose", "no-section")
+
+
+WORDS = "We ask the members to decide on a rebate for creators who listed at least one item in the last quarter, " \
+        "because listings fell."  # fmt: skip
+
+
+def test_the_first_heading_of_a_section_that_has_prose_is_taken() -> None:
+    result = inverted(f"## Simple Summary\n\nA rebate.\n\n## Abstract\n\n{WORDS}\n")
+    assert result.sections["summary"].original == WORDS
+
+
+def test_text_before_the_first_heading_is_the_summary_where_there_is_none() -> None:
+    assert inverted(f"{WORDS}\n\n## Other\n\nMore.\n").sections["summary"].original == WORDS
+    assert inverted(WORDS).sections["summary"].original == WORDS
+    kept = inverted(f"Preface, {WORDS}\n\n## Summary\n\n{WORDS}\n").sections["summary"].original
+    assert kept == WORDS
+
+
+FIGURES = st.sampled_from(
+    ["45,000 USDC", "18.9%", "2026-10-11", "V3", "0.25", "3 months", "12th", "$1.2M", "(57)", "1/3"]
+)
+LINKED = st.sampled_from(["", " ([source](https://data.example.org/q/1))", " ([vote](https://vote.example.org/4))"])
+
+
+VERBS = st.sampled_from(["fell to", "cost", "were set at"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sentences=st.lists(st.tuples(FIGURES, LINKED, VERBS), min_size=3, max_size=7),
+    seed=st.integers(0, 99),
+)
+def test_any_section_comes_back_byte_for_byte_or_is_a_counted_drop_and_so_do_its_variants(
+    sentences: list[tuple[str, str, str]], seed: int
+) -> None:
+    text = " ".join(f"The fees of that market {verb} {figure} then{link}." for figure, link, verb in sentences)
+    result = inverted(f"## Summary\n\n{text}\n")
+    if "summary" not in result.sections:
+        assert {drop.reason for drop in result.drops if drop.section == "summary"} <= {"not-invertible", "round-trip"}
+        return
+    section, case = result.sections["summary"], result.case
+    assert restore(section.slotted, case) == section.original
+    assert not outside_grammar(section.slotted)
+    others = list(invert(a_proposal(BODY, id="other"), GENERIC).case.evidence.values())
+    distracted = with_distractors(case, others, seed=seed)
+    assert distracted is not None
+    assert restore(distracted.sections["summary"], distracted) == section.original
+    assert not set(distracted.evidence) - set(case.evidence) & used_ids(distracted.sections["summary"])
+    missing = with_missing(case, seed=seed)
+    if missing is not None:
+        gone = stated(case.evidence) - stated(missing.evidence)
+        slotted = missing.sections["summary"]
+        assert gone
+        assert slotted.count("{{TBD:") == sum(section.slotted.count(f"{{{{{slot}}}}}") for slot in gone)
+        assert used_ids(slotted) <= set(missing.evidence)
+        assert not fill(slotted, evidence=missing.evidence, brief=missing.brief, language="en").unknown
+
+
+def stated(evidence: EvidenceSet) -> set[str]:
+    return {f"{item.id}.{name}" for item in evidence.values() for name in item.values}
 
 
 def test_an_inverted_case_gives_rows_whose_prompt_asks_for_their_facts() -> None:
