@@ -249,6 +249,17 @@ def export_draft(draft_id: DraftId, services: ServicesDep, _caller: CallerDep) -
     )
 
 
+@api.get("/v1/drafts/{draft_id}/proposal.md")
+def export_published(draft_id: DraftId, services: ServicesDep, _caller: CallerDep) -> Response:
+    """Return the approved text with front matter and the statement of how it was made, as it is published."""
+    export = services.reviews.published(draft_id)
+    return Response(
+        export.text,
+        media_type="text/markdown",
+        headers={"content-disposition": f'attachment; filename="{export.filename}"'},
+    )
+
+
 @api.get("/v1/drafts/{draft_id}/bundle.zip")
 def export_bundle(draft_id: DraftId, services: ServicesDep, _caller: CallerDep) -> Response:
     """Return the approved draft with its evidence, findings and decisions, for `dao-agent verify`."""

@@ -103,7 +103,7 @@ def draft(
     chosen = load_template(template) if template else None
     request = _request(brief, evidence, chosen, lang)
     folder = DraftFolder(out or Path("drafts") / _name_of(brief))
-    done = folder.begin(request)
+    done = folder.begin(request, chosen)
     drafter = ModelDrafter(load_settings(), template=chosen)
     with DraftProgress(err, folder) as progress:
         finished = drafter.draft(request, done=done, emit=progress.on_event)
@@ -226,7 +226,9 @@ def export(
     """
     from serve.exporting import export_draft
 
-    for line in export_draft(load_draft(draft), options=options, out=out):
+    for line in export_draft(
+        load_draft(draft), options=options, out=out, folder=draft if draft.is_dir() else draft.parent
+    ):
         typer.echo(line)
 
 

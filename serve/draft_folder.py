@@ -4,6 +4,7 @@ draft.md        the text, for people
 draft.json      the whole draft: sections, claims with their evidence, manifest
 findings.json   what the checks found
 manifest.json   model, prompt, template, rule-set and evidence hashes, sampling values
+template.json   the template, when the draft was made with --template
 request.json    brief and evidence, so that an interrupted draft can be resumed
 sections/       finished sections of a draft that is not whole yet
 """
@@ -20,6 +21,8 @@ from pydantic import BaseModel, ValidationError
 from proposal.draft import Draft, DraftRequest, SectionDraft
 from proposal.errors import ConflictError, InputError
 from proposal.hashing import sha256_data
+from proposal.template import Template
+from serve.draft_template import FILE
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -35,8 +38,11 @@ class DraftFolder:
     def is_finished(self) -> bool:
         return (self.path / "draft.json").exists()
 
-    def begin(self, request: DraftRequest) -> dict[str, SectionDraft]:
-        """Prepare the folder and return the sections that an interrupted run of the same request left here."""
+    def begin(self, request: DraftRequest, template: Template | None = None) -> dict[str, SectionDraft]:
+        """Prepare the folder and return the sections that an interrupted run of the same request left here.
+
+        A template that is not a built-in one is kept beside the draft, so that it can be exported later.
+        """
         stored = self.path / "request.json"
         if self.is_finished:
             raise ConflictError("a finished draft lies here", where=str(self.path), fix="choose another --out")
@@ -45,6 +51,8 @@ class DraftFolder:
                                 fix="choose another --out, or resume with the brief it was begun with")  # fmt: skip
         self._sections.mkdir(parents=True, exist_ok=True)
         _write(stored, request.model_dump_json(indent=2))
+        if template is not None:
+            _write(self.path / FILE, template.model_dump_json(indent=2))
         return {section.key: section for section in self._load_sections()}
 
     def _load_request(self) -> DraftRequest:

@@ -13,17 +13,19 @@ from proposal.decisions import Review
 from proposal.draft import Draft
 from proposal.errors import ConflictError, GateError
 from proposal.exports import VenueOptions, load_venue_options, venue_exports
-from proposal.template import load_template
+from serve.draft_template import FILE, template_of
 
 
-def export_draft(draft: Draft, *, options: Path | None, out: Path) -> Iterator[str]:
+def export_draft(draft: Draft, *, options: Path | None, out: Path, folder: Path | None = None) -> Iterator[str]:
     """Write the files of each venue that the options name below `out`, Markdown always; yields one line a file.
 
+    `folder` is where the draft lies, with the template that it may have been made with.
     Raises `GateError` when a venue's limit is broken (nothing is ever cut) and `ConflictError` rather than overwrite.
     """
-    template = load_template(draft.manifest.template)
-    if template.hash != draft.manifest.template_hash:
-        raise ConflictError(f"the template '{template.name}' has changed since the draft was made", where="export",
+    template = template_of(draft, folder)
+    if template is None:
+        raise ConflictError(f"the template '{draft.manifest.template}' is gone or has changed since this draft",
+                            where="export", expected=f"a built-in template, or {FILE} in the draft's folder",
                             fix="draft again, or use the version of this software that made the draft")  # fmt: skip
     venues = load_venue_options(options) if options else VenueOptions()
     review = Review(draft_id="unreviewed", version=1, profile=template.review, asked_at=dt.datetime.now(dt.UTC))

@@ -39,12 +39,15 @@ from proposal.decisions import (
     subject_of,
 )
 from proposal.errors import IntegrityError, NotFoundError
-from proposal.exports import VenueOptions, to_bundle, zip_bytes
+from proposal.exports import MarkdownOptions, VenueOptions, to_bundle, to_markdown, zip_bytes
+from proposal.exports.markdown import FILE
 from proposal.findings import blocks
+from proposal.hashing import sha256_text
 from proposal.people import person_key
-from proposal.template import builtin_template
+from proposal.template import Template
 from serve import wallets
 from serve.auth import submitter
+from serve.draft_template import template_of
 from serve.store import DraftRow, Gate, Reviewer, Store, Transaction, Version
 from serve.translation import (
     ConflictRefusal,
@@ -101,6 +104,13 @@ class Bundle:
 
     filename: str
     data: bytes
+
+
+def _template(version: Version) -> Template:
+    template = template_of(version.draft)
+    if template is None:
+        raise ConflictRefusal(Sentence("the template has changed since this draft was made"))
+    return template
 
 
 def _filename(row: DraftRow, version: Version, suffix: str) -> str:
@@ -180,16 +190,23 @@ class Reviews:
             text_hash=version.gate.subject.text_hash,
         )
 
+    def published(self, draft_id: str) -> Export:
+        """Return the approved text as it is published: with front matter, and the statement of how it was made.
+
+        Raises as `bundle` does.
+        """
+        row, version, asked = self._approved(draft_id)
+        export = to_markdown(version.draft, asked, template=_template(version), options=MarkdownOptions())
+        text = export.files[FILE].decode("utf-8")
+        return Export(filename=_filename(row, version, "proposal.md"), text=text, text_hash=sha256_text(text))
+
     def bundle(self, draft_id: str) -> Bundle:
         """Return the approved draft as the bundle that `dao-agent verify` checks: text, evidence, findings, decisions.
 
         Raises `GateError` before the quorum, and `ConflictError` when the template changed since the draft was made.
         """
         row, version, asked = self._approved(draft_id)
-        template = builtin_template(version.draft.manifest.template)
-        if template.hash != version.draft.manifest.template_hash:
-            raise ConflictRefusal(Sentence("the template has changed since this draft was made"))
-        export = to_bundle(version.draft, asked, template=template, options=VenueOptions())
+        export = to_bundle(version.draft, asked, template=_template(version), options=VenueOptions())
         return Bundle(filename=_filename(row, version, "zip"), data=zip_bytes(export.files))
 
     def _approved(self, draft_id: str) -> tuple[DraftRow, Version, decided.Review]:

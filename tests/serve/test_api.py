@@ -154,6 +154,9 @@ def test_the_export_opens_with_the_quorum_and_is_the_text_byte_for_byte(app: App
     assert answer.content == a_draft().text.encode()
     assert answer.headers["content-type"].startswith("text/markdown")
     assert answer.headers["content-disposition"].startswith('attachment; filename="creator-rebate')
+    published = app.client.get(f"/v1/drafts/{draft_id}/proposal.md")
+    assert published.status_code == 409, "the stand-in's template is none of ours, so nothing may be published with it"
+    assert "the template has changed" in published.json()["error"]["message"]
     shown = app.client.get(f"/v1/drafts/{draft_id}").json()
     assert shown["review"]["export_open"] is True
     assert [one["reviewer"] for one in shown["review"]["decisions"]] == ["Ada", "Lin"]

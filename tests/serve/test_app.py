@@ -33,6 +33,7 @@ def bad_calls() -> list[Any]:
         pytest.param("GET", "/v1/nothing", {}, 404, "there is nothing at '/v1/nothing'", id="path"),
         pytest.param("GET", "/v1/drafts/d-0", {}, 404, "there is no draft 'd-0'", id="draft"),
         pytest.param("GET", "/v1/drafts/d-0/export.md", {}, 404, "no draft 'd-0'", id="export"),
+        pytest.param("GET", "/v1/drafts/d-0/proposal.md", {}, 404, "no draft 'd-0'", id="published"),
         pytest.param("GET", "/v1/drafts/d-0/bundle.zip", {}, 404, "no draft 'd-0'", id="bundle"),
         pytest.param("GET", "/v1/drafts/d-0/events", {}, 404, "no draft 'd-0'", id="events"),
         pytest.param("POST", "/v1/drafts/d-0/resume", {}, 404, "no draft 'd-0'", id="resume"),

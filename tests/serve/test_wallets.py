@@ -282,6 +282,9 @@ def test_a_bundle_of_the_desk_verifies_by_the_accounts_that_signed(tmp_path: Pat
     reviews = Reviews(store)
     for wallet in (GRACE, KEN):
         reviews.decide("d-1", member(wallet), signed(reviews, wallet))
+    published = reviews.published("d-1")
+    assert published.text.startswith(draft.text.rstrip("\n"))
+    assert "Reviewed and approved by 2 people: Grace, Ken." in published.text
     file = tmp_path / "bundle.zip"
     file.write_bytes(reviews.bundle("d-1").data)
     run = CliRunner().invoke(cli, ["verify", str(file), "--account", GRACE.account.lower(), "--account", KEN.account])
