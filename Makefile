@@ -164,12 +164,16 @@ test-cluster: .venv-cluster/.ready ## The rows of a stream, made by two workers 
 	.venv-cluster/bin/python -m pytest -v -m cluster tests/data_prep
 
 .PHONY: bench
-bench: .venv/.ready-dev model ## Measure: parsing, checks (speed, recall, false blocks), the model server
+bench: .venv/.ready-dev .venv-model/.ready-train model ## Measure: parsing, checks (speed, recall, false blocks), the model server, training
 	@$(BIN)/python -m tests.bench.bench_document
 	@$(BIN)/python -m tests.bench.bench_checks speed
 	@$(BIN)/python -m tests.bench.bench_checks recall --each 200
 	@$(BIN)/python -m tests.bench.bench_checks blocking
 	@$(BIN)/python -m tests.bench.bench_model_server
+	@$(MODEL)/python -m tests.bench.bench_training packing
+	@$(MODEL)/python -m tests.bench.bench_training overhead
+	@$(MODEL)/python -m tests.bench.bench_training cpu
+	@$(MODEL)/python -m tests.bench.bench_training gpu
 
 # --- tidy -----------------------------------------------------------------------------------------------------------
 
