@@ -30,7 +30,8 @@ from data_prep.cases import case_folders, case_inputs, read_case, read_reviews
 from data_prep.config import BuildConfig, InputFile, config_from, input_files, load_config
 from data_prep.cut import CutPlan, write_cut
 from data_prep.faults import Fault
-from data_prep.lake import Ingest, Lake, Source, code_hash, file_hash, missing_package
+from data_prep.history_tables import HISTORY, read_history
+from data_prep.lake import Ingest, Lake, Source, Table, code_hash, file_hash, missing_package
 from data_prep.placing import place_records
 from data_prep.policy import load_policy
 from data_prep.proposals import Proposal, read_proposals
@@ -43,6 +44,11 @@ from proposal.errors import AgentError, ConflictError, InputError
 from proposal.hashing import sha256_data
 
 TABLE_OF = {"cases": CASES, "reviews": REVIEWS, "proposals": PROPOSALS}
+
+
+def table_of(file: InputFile) -> Table:
+    """Return the table that an input goes to."""
+    return HISTORY.get(file.path.stem, PROPOSALS) if file.kind == "history" else TABLE_OF[file.kind]
 
 
 def build(sources: Sequence[Path], *, out: Path, name: str, now: dt.datetime, variant_seed: int | None = None) -> Path:
@@ -116,7 +122,7 @@ class Build:
         for number, (file, source) in enumerate(zip(files, inputs, strict=True)):
             self.note("lake", number, len(files))
             records = _records(file, self.config)
-            done.append(lake.ingest(source, TABLE_OF[file.kind], records, policy=load_policy(), at=self.now))
+            done.append(lake.ingest(source, table_of(file), records, policy=load_policy(), at=self.now))
         self.note("lake", len(files), len(files))
         return done
 
@@ -192,6 +198,8 @@ def _records(file: InputFile, config: BuildConfig) -> Iterator[Any]:
     elif file.kind == "reviews":
         for reviewed in read_reviews(file.path):
             yield ReviewRecord(reviewed.source, reviewed.model_dump_json())
+    elif file.kind == "history":
+        yield from (_allowed(item, config) if isinstance(item, Proposal) else item for item in read_history(file.path))
     else:
         for item in read_proposals(file.path):
             if isinstance(item, Fault):

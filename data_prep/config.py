@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from data_prep.faults import Fault, shown
+from data_prep.history_tables import history_files
 from data_prep.policy import Use
 from data_prep.reading import read_rows
 from data_prep.records import METHODS, Method
@@ -18,13 +19,13 @@ from proposal.errors import ConfigError, InputError
 from proposal.inputs import read_structured, validate
 from proposal.values import Language
 
-InputKind = Literal["cases", "reviews", "proposals"]
+InputKind = Literal["cases", "reviews", "proposals", "history"]
 SHARED = "@shared"
 """The beginning of a path in the folder of shared data: DAO_SHARED_DATA, or ../shared/data."""
 
 
 class InputSpec(BaseModel):
-    """One input: a folder of cases, or a file (or a folder of files) of reviews or proposals."""
+    """One input: a folder of cases, a file (or a folder of files) of reviews or proposals, or a folder of history."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -96,6 +97,9 @@ def input_files(config: BuildConfig) -> list[InputFile]:
             raise InputError("no such file or folder", where=str(path), fix=fix)
         if spec.kind == "cases" or path.is_file():
             found.append(InputFile(path, spec.kind))
+            continue
+        if spec.kind == "history":
+            found += [InputFile(file, spec.kind) for file in history_files(path)]
             continue
         files = sorted(path.glob("*.jsonl"))
         if not files:

@@ -235,7 +235,8 @@ def _inversion(plan: CutPlan) -> dict[str, int]:
             "SELECT count(DISTINCT source) FILTER (reason = ''), "
             "count(DISTINCT source || '/' || section) FILTER (reason = ''), "
             "count(DISTINCT source || '/' || section) FILTER (reason IN ('not-invertible', 'round-trip')) "
-            "FROM read_parquet($1) WHERE source NOT LIKE '%#%' AND source IN "
+            "FROM read_parquet($1) WHERE section <> '' AND method IN ('sft', 'grpo') "
+            "AND source NOT LIKE '%#%' AND source IN "
             "(SELECT id FROM read_parquet($2))",
             [files, str(plan.places)],
         ).fetchone()

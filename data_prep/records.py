@@ -64,6 +64,7 @@ DropReason = Literal[
     "no-mutation",
     "licence",
     "undated",
+    "no-address",
     "no-section",
     "no-prose",
     "not-invertible",

@@ -18,6 +18,7 @@ import pytest
 
 from data_prep.build import build_cut
 from data_prep.config import BuildConfig, load_config
+from data_prep.lake import Lake
 from data_prep.units import UNIT
 from proposal.errors import ConfigError, ConflictError, InputError
 from tests.data_prep.published import a_line, write_lines
@@ -86,7 +87,9 @@ def test_rows_lie_in_the_files_of_their_side_and_the_manifest_counts_them(made: 
             assert {sides[row["dao_source"].partition("#")[0]] for row in rows} <= {side}
     assert all(counts["sft"] > 0 for counts in manifest["rows_by_side"].values())
     assert manifest["leakage"]["total"] == 0
-    assert manifest["inversion"]["inverted"] == manifest["inversion"]["proposals"] > 30
+    found = manifest["inversion"]
+    assert found["inverted"] == found["proposals"] > 30
+    assert (found["sections"], found["lost"]) == (3 * found["proposals"], 0)
 
 
 def test_distracting_evidence_is_never_later_nor_of_another_side(made: Path) -> None:
@@ -218,3 +221,28 @@ def test_any_number_of_processes_and_any_kills_give_the_same_bytes(tmp_path: Pat
     assert kills >= 3
     assert finished(folder, 2) == whole
     assert not list((folder / "cuts").glob(".work-*"))
+
+
+def test_fetched_history_becomes_tables_of_the_lake_and_rows(tmp_path: Path) -> None:
+    common = {"source": "files", "stream": "own", "dao": "Alder DAO", "retrieved_at": "2026-11-01T00:00:00+00:00",
+              "licence": "MIT", "raw_hash": "0" * 64, "url": "https://forum.example.org/t/1"}  # fmt: skip
+    line = a_line(0)
+    proposals = [
+        {
+            **common,
+            "source_id": "1",
+            "title": line["title"],
+            "body": line["body"],
+            "created": "2022-01-01T08:00:00+00:00",
+        },
+        {**common, "source_id": "2", "title": line["title"], "body": line["body"]},
+    ]
+    votes = [{**common, "source_id": "v1", "proposal_id": "1", "voter": "0x1", "choice": "1", "power": "1" * 60,
+              "reason": "Ask me at ada@example.org"}]  # fmt: skip
+    for name, rows in (("proposals", proposals), ("votes", votes)):
+        write_lines(tmp_path / f"{name}.jsonl", rows)
+    cut = build_cut(config_of(tmp_path / "b", [], inputs=[{"path": str(tmp_path), "kind": "history"}]), now=NOW)
+    assert [source["id"] for source in rows_of(cut / "sources.jsonl")] == ["files/own/1"]
+    assert {drop["reason"] for drop in rows_of(cut / "dropped.jsonl") if drop["source"] == "files/own/2"} == {"undated"}
+    found = Lake(tmp_path / "b" / "lake").query("SELECT power, reason FROM votes")[1]
+    assert found == [("1" * 60, "Ask me at (e-mail address removed)")]
