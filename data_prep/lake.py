@@ -309,6 +309,7 @@ def database(memory: str = "384MB") -> Iterator[Any]:
         tempfile.TemporaryDirectory(prefix="dao-agent-") as spill,
         duckdb.connect(":memory:", config={"memory_limit": memory, "threads": "2", "temp_directory": spill}) as opened,
     ):
+        opened.execute("SET enable_progress_bar = false")  # it would go to stdout, which belongs to results
         yield opened
 
 
