@@ -18,6 +18,7 @@ from recipes.preflight.images import images_fit
 from recipes.preflight.judged import judged_rows_fit
 from recipes.preflight.keys import keys_exist, values_fit
 from recipes.preflight.model import environment_agrees
+from recipes.preflight.resources import resources_suffice
 from recipes.preflight.reward_rows import rewards_have_columns, rewards_have_weights
 from recipes.preflight.rows import cut_is_fresh, rows_parse
 from recipes.preflight.run_folder import output_is_free, resumes_the_same_run
@@ -55,5 +56,5 @@ OF_THE_RECIPE: tuple[Check, ...] = (
 )
 """What can be told from the recipe and its files, the same on every machine."""
 
-CHECKS: tuple[Check, ...] = (*OF_THE_RECIPE, hardware_is_there, environment_agrees)
+CHECKS: tuple[Check, ...] = (*OF_THE_RECIPE, hardware_is_there, resources_suffice, environment_agrees)
 """All checks of a run, in the order their problems are listed; each passes over methods it does not concern."""

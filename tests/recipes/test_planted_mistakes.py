@@ -1,13 +1,14 @@
 """Mistakes as people make them, planted one by one: each is found before anything loads, with its file and what to do.
 
-Those that only the training environment can find are in test_swift_preflight.py.
+Those that only the training environment can find (a misspelt reward, long rows, another template): test_swift_runs.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from proposal.prompt import prompt_hash
 from recipes.preflight import OF_THE_RECIPE, check
 from recipes.preflight.hardware import gpu_memory, hardware_is_there
+from recipes.preflight.resources import resources_suffice
 from recipes.preflight.sizes import PROCESS_VARIABLES
 from recipes.problems import render
 from recipes.recipe import Recipe
@@ -245,17 +247,50 @@ def test_a_recipe_for_a_gpu_is_refused_where_there_is_none(tmp_path: Path, monke
     assert list(hardware_is_there(spoilt(tmp_path, use_cpu=True))) == []
 
 
-def test_more_processes_than_gpus_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tool of the driver is a fake that lists two cards."""
+@pytest.fixture
+def two_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Put a fake of the driver's tool on the path, which lists two cards of 24 GiB."""
     tool = tmp_path / "bin" / "nvidia-smi"
     tool.parent.mkdir()
     tool.write_text("#!/bin/sh\necho 24576\necho 24576\n", encoding="utf-8")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tool.parent), prepend=":")
     gpu_memory.cache_clear()
-    try:
-        (problem,) = hardware_is_there(spoilt(tmp_path, ENV={"NPROC_PER_NODE": 4}))
-        assert "4 processes, but 2 GPUs are visible" in problem.message
-        assert list(hardware_is_there(spoilt(tmp_path, ENV={"NPROC_PER_NODE": 2}))) == []
-    finally:
-        gpu_memory.cache_clear()
+    yield
+    gpu_memory.cache_clear()
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_more_processes_than_gpus_are_refused(tmp_path: Path) -> None:
+    (problem,) = hardware_is_there(spoilt(tmp_path, ENV={"NPROC_PER_NODE": 4}))
+    assert "4 processes, but 2 GPUs are visible" in problem.message
+    assert list(hardware_is_there(spoilt(tmp_path, ENV={"NPROC_PER_NODE": 2}))) == []
+
+
+QWEN3_8B = {
+    "model_type": "qwen3", "hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36,
+    "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 151936,
+    "tie_word_embeddings": False, "max_position_embeddings": 40960, "dtype": "bfloat16",
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_a_step_that_does_not_fit_the_card_is_refused(tmp_path: Path) -> None:
+    path = a_recipe(tmp_path, torch_dtype="bfloat16", max_length=8192, tuner_type="full")
+    (tmp_path / "model" / "config.json").write_text(json.dumps(QWEN3_8B), encoding="utf-8")
+    (problem,) = [problem for problem in resources_suffice(loaded(path)) if "GiB (estimated" in problem.message]
+    assert "the card has 24.0" in problem.message
+    assert "QLoRA" in problem.fix
+    small = loaded(path, "sft", "tuner_type=lora", "quant_method=bnb", "quant_bits=4", "max_length=1024")
+    assert list(resources_suffice(small)) == []
+
+
+def test_checkpoints_that_do_not_fit_the_disk_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is a fake that is nearly full."""
+    path = a_recipe(tmp_path, torch_dtype="bfloat16", max_length=1024, tuner_type="full", save_total_limit=2)
+    (tmp_path / "model" / "config.json").write_text(json.dumps(QWEN3_8B), encoding="utf-8")
+    nearly_full = shutil.disk_usage(tmp_path)._replace(free=10 << 30)
+    monkeypatch.setattr("recipes.preflight.resources.shutil.disk_usage", lambda _: nearly_full)
+    (problem,) = [problem for problem in resources_suffice(loaded(path)) if "checkpoints" in problem.message]
+    assert "10.0 left" in problem.message
+    assert "save_total_limit" in problem.fix
