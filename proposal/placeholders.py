@@ -59,10 +59,12 @@ _GAPS: tuple[tuple[str, re.Pattern[str], tuple[str, ...]], ...] = (
 _ANGLE = re.compile(r"<(?<![A-Za-z0-9=<(\\].)([A-Za-z\u3400-\u9fff][^<>=\n@/`]{1,120})>(?![A-Za-z0-9>(])")
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_UNSURE = re.compile(
-    r"(?<![a-z])to be (?:determined|announced|confirmed|defined)(?![a-z]| (?:by|in|at|on|via|through|with|from|using))|"
-    r"(?m:[:：][ ]?(?:\.{3}|…{1,2})[ \t]*$)"
+_UNDECIDED = re.compile(
+    r"to be (?<![a-z]to be )(?:determined|announced|confirmed|defined)"
+    r"(?![a-z]| (?:by|in|at|on|via|through|with|from|using))"
 )
+_TRAILING_OFF = re.compile(r"(?m:[:：][ ]?(?:\.{3}|…{1,2})[ \t]*$)")
+_UNSURE = ((_UNDECIDED, ("to be ",)), (_TRAILING_OFF, ("...", "…")))
 _LONE_GAPS = frozenset(
     """
 coming soon|to be added|to be completed|to be determined|to be decided|to be announced|to be confirmed|to be provided
@@ -92,8 +94,9 @@ def find_gaps(text: str, folded: str) -> Iterator[Gap]:
     for match in _ANGLE.finditer(text) if "<" in text else ():
         if _is_angle_gap(match[1]):
             yield Gap(match.start(), match.end(), "a gap to fill", angled=True)
-    for match in _UNSURE.finditer(folded):
-        yield Gap(match.start(), match.end(), "something undecided", sure=False)
+    for pattern, marks in _UNSURE:
+        for match in pattern.finditer(folded) if any(mark in folded for mark in marks) else ():
+            yield Gap(match.start(), match.end(), "something undecided", sure=False)
 
 
 def is_lone_gap(folded: str) -> bool:
