@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from data_prep.history import MetricRecord
 from proposal.inputs import parse_structured, validate
 from proposal.values import Language
 
@@ -82,6 +85,24 @@ def read_chart_data(path: Path) -> list[ChartData]:
         for number, line in enumerate(lines, 1)
         if line.strip()
     ]
+
+
+def charts_of(metrics: Iterable[MetricRecord]) -> Iterator[ChartData]:
+    """Turn the metrics of the lake into charts to be drawn: one for each metric of a subject, its newest days.
+
+    Where a day has several values the last one read counts; a series of fewer than two days, or with a value below
+    zero, is not drawn.
+    """
+    series: dict[tuple[str, str, str], dict[dt.date, float]] = defaultdict(dict)
+    for record in sorted(metrics, key=lambda record: (record.at, record.retrieved_at)):
+        series[record.subject, record.metric, record.unit][record.at.date()] = float(record.value)
+    for (subject, metric, unit), by_day in sorted(series.items()):
+        days = sorted(by_day)[-MAX_POINTS:]
+        values = tuple(by_day[day] for day in days)
+        if len(days) >= 2 and min(values) >= 0:
+            name = f"{subject} {metric}"
+            yield ChartData(key=f"metrics/{subject}/{metric}"[:120], title=name[:80], unit=unit[:12], days=tuple(days),
+                            lines=(Line(name=name[:40], values=values),))  # fmt: skip
 
 
 # --- made up ----------------------------------------------------------------------------------------------------------

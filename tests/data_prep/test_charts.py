@@ -22,10 +22,11 @@ from data_prep.chart_style import THEMES, Look
 from data_prep.charts import draw, reading_of, scale_of
 from data_prep.cli import data_app
 from data_prep.formats import check_for, validate
+from data_prep.history import MetricRecord
 from data_prep.images import MAX_SOURCE_PIXELS, PIXEL_BUDGET, clean_image
 from data_prep.reading import RawRow
 from data_prep.records import ChartRow, Drop, FigureRow
-from data_prep.series import ChartData, Line, made_up
+from data_prep.series import ChartData, Line, charts_of, made_up
 from proposal.chart_reading import ChartAction, ChartReading, kendall, read_series
 from proposal.errors import ConfigError, InputError
 
@@ -214,6 +215,17 @@ def test_series_with_a_gap_or_a_misspelt_field_are_refused_by_name(tmp_path: Pat
     assert "did you mean 'title'?" in str(done.exception)
     with pytest.raises(ValueError, match="has 2 values for 3 days"):
         data(1, 2, days=(dt.date(2025, 1, 1), dt.date(2025, 2, 1), dt.date(2025, 3, 1)))
+
+
+def test_metrics_of_the_lake_become_charts_the_last_reading_of_a_day_counting() -> None:
+    def metric(day: int, value: int, read: int = 1, subject: str = "ENS") -> MetricRecord:
+        return MetricRecord(source="metrics", stream="m", source_id=f"{day}-{read}", dao="ENS", licence="", raw_hash="0",
+                            retrieved_at=dt.datetime(2026, 1, read, tzinfo=dt.UTC), subject=subject, metric="tvl",
+                            unit="USD", at=dt.datetime(2025, 5, day, tzinfo=dt.UTC), value=Decimal(value))  # fmt: skip
+
+    (chart,) = charts_of([metric(2, 7), metric(1, 5), metric(2, 9, read=2), metric(1, 1, subject="alone")])
+    assert (chart.title, chart.unit, chart.lines[0].values) == ("ENS tvl", "USD", (5.0, 9.0))
+    assert chart.days == (dt.date(2025, 5, 1), dt.date(2025, 5, 2))
 
 
 # --- pictures from outside ----------------------------------------------------------------------------------------
