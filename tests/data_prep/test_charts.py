@@ -219,7 +219,7 @@ def test_series_with_a_gap_or_a_misspelt_field_are_refused_by_name(tmp_path: Pat
 
 def test_metrics_of_the_lake_become_charts_the_last_reading_of_a_day_counting() -> None:
     def metric(day: int, value: int, read: int = 1, subject: str = "ENS") -> MetricRecord:
-        return MetricRecord(source="metrics", stream="m", source_id=f"{day}-{read}", dao="ENS", licence="", raw_hash="0",
+        return MetricRecord(source="metrics", stream="m", source_id=f"{day}", dao="ENS", licence="", raw_hash="0",
                             retrieved_at=dt.datetime(2026, 1, read, tzinfo=dt.UTC), subject=subject, metric="tvl",
                             unit="USD", at=dt.datetime(2025, 5, day, tzinfo=dt.UTC), value=Decimal(value))  # fmt: skip
 
