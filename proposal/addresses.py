@@ -11,7 +11,6 @@ from pydantic import AfterValidator
 
 ZERO_ADDRESS = "0x" + "0" * 40
 ADDRESS_PATTERN = re.compile(r"0x[0-9a-fA-F]{40}\Z")
-_ENS = re.compile(r"(?:[a-z0-9-]{1,63}\.){1,5}eth\Z")
 
 
 @lru_cache(maxsize=4096)
@@ -36,10 +35,4 @@ def check_address(text: str) -> str:
     return checksum(text)
 
 
-def _address_or_name(text: str) -> str:
-    return text if _ENS.match(text) else check_address(text)
-
-
 Address = Annotated[str, AfterValidator(check_address)]
-Recipient = Annotated[str, AfterValidator(_address_or_name)]
-"""An address, or an ENS name, which only the chain can resolve."""

@@ -145,7 +145,7 @@ def supported_by(amount: Amount, items: Iterable[Evidence], brief: Brief | None)
         if item.excerpt and _stated_in(item.excerpt, amount):
             found.append(Support(item.id, "excerpt"))
     if brief is not None:
-        found.extend(Support("P", name) for name, value in brief.parameters.items() if _value_states(value, amount))
+        found.extend(Support("P", name) for name, value in brief.figures.items() if _value_states(value, amount))
     return tuple(found)
 
 
@@ -164,7 +164,7 @@ def date_supported_by(mention: DateMention, items: Iterable[Evidence], brief: Br
         if item.excerpt and _dated_in(item.excerpt, mention):
             found.append(Support(item.id, "excerpt"))
     if brief is not None:
-        found.extend(Support("P", name) for name, value in brief.parameters.items() if _value_names(value, mention))
+        found.extend(Support("P", name) for name, value in brief.figures.items() if _value_names(value, mention))
     return tuple(found)
 
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from proposal.actions import CustomCall
 from proposal.addresses import checksum
 from proposal.brief import Brief
+from proposal.checks.actions import amounts_beside
 from proposal.checks.addresses import known_tokens
 from proposal.checks.conditional import type_of
 from proposal.checks.framework import CheckContext
@@ -604,6 +606,21 @@ def swap_addresses(context: CheckContext, choice: Random) -> Planted | None:
     return Planted(text, at, at + 42, "exchanged two addresses")
 
 
+def misstate_action(context: CheckContext, choice: Random) -> Planted | None:
+    """Change the amount that the text gives to the recipient of an action."""
+    actions = context.brief.actions if context.brief else ()
+    transfers = [action for action in actions if not isinstance(action, CustomCall)]
+    paid = {action.recipient.lower() for action in transfers}
+    places = [one for one in context.addresses if one.text.lower() in paid]
+    amounts = [amount for place in places for amount in amounts_beside(place, transfers, context)]
+    if not amounts:
+        return None
+    amount = choice.choice(amounts)
+    first = amount.text[0]
+    other = choice.choice([digit for digit in "123456789" if digit != first])
+    return put(context, amount.start, amount.start + 1, other, f"changed the amount {amount.text} of an action")
+
+
 def hide_sentence(context: CheckContext, choice: Random) -> Planted | None:
     """Hide a sentence of the text in a comment."""
     sentences = [s for s in context.document.sentences if s.block_kind == "paragraph" and len(s.text) > 20]
@@ -651,5 +668,6 @@ CHANGES: tuple[tuple[str, str, Plant], ...] = (
     ("uneven_options", "NE-options", uneven_options),
     ("deny_risks", "NE-drawbacks", deny_risks),
     ("swap_addresses", "AD-swapped", swap_addresses),
+    ("misstate_action", "AC-text-match", misstate_action),
     ("drop_disclosure", "PO-ai-disclosure", drop_disclosure),
 )

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from proposal.brief import Brief
+from proposal.actions import plain
+from proposal.brief import Brief, action_name
 from proposal.evidence import Evidence, EvidenceSet, evidence_hash
 from proposal.grammar import Style
 from proposal.hashing import sha256_text
@@ -67,12 +68,14 @@ _GUIDED_RULES = {
 
 _WORDS = {
     "en": {"proposal": "Proposal", "dao": "DAO", "type": "Type", "ask": "Ask", "background": "Background",
-           "constraints": "Constraints", "parameters": "Parameters", "evidence": "Evidence", "section": "Section",
+           "constraints": "Constraints", "parameters": "Parameters", "actions": "On-chain actions",
+           "evidence": "Evidence", "section": "Section",
            "task": "Task", "length": "Length", "words": "words", "state": "State these facts, each with its slot",
            "notes": "The author's points", "none": "No evidence is given for this section.",
            "stated": "The section also states"},
     "zh": {"proposal": "提案", "dao": "DAO", "type": "类型", "ask": "请求", "background": "背景",
-           "constraints": "约束", "parameters": "参数", "evidence": "证据", "section": "章节",
+           "constraints": "约束", "parameters": "参数", "actions": "链上操作",
+           "evidence": "证据", "section": "章节",
            "task": "任务", "length": "篇幅", "words": "字", "state": "陈述以下事实，每条使用其占位符",
            "notes": "作者要点", "none": "本节没有可用证据。",
            "stated": "本节另行陈述"},
@@ -160,10 +163,19 @@ def _shared(brief: Brief, evidence: EvidenceSet, template: Template) -> str:
             f" ({value.label_in(brief.language) or name})"
             for name, value in brief.parameters.items()
         ]
+    if brief.actions:
+        lines.append(f"{words['actions']}:")
+        lines += [f"- {_action(number, brief)}" for number in range(1, len(brief.actions) + 1)]
     marker = evidence_hash(evidence)[:8]
     lines += [f"{words['evidence']} <<{marker}", *(_item(item, evidence, brief) for item in evidence.values()),
               f"{marker}>>"]  # fmt: skip
     return "\n".join(lines)
+
+
+def _action(number: int, brief: Brief) -> str:
+    """Say what an action does, with the slot of its amount; a call has none."""
+    slot = f"P.{action_name(number)}"
+    return (f"{{{{{slot}}}}}: " if slot[2:] in brief.figures else "") + plain(brief.actions[number - 1])
 
 
 def _item(item: Evidence, evidence: EvidenceSet, brief: Brief) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from proposal.brief import Brief
+from proposal.actions import CustomCall, Erc20Transfer, called
+from proposal.brief import Brief, action_name
 from proposal.evidence import Evidence, EvidenceSet
 from proposal.slots import escape_slots
 from proposal.template import Template
@@ -18,10 +19,15 @@ from proposal.values import Language
 _WORDS: Mapping[Language, Mapping[str, str]] = {
     "en": {"author": "Authors", "no": "No.", "what": "What it states", "figure": "Figure", "date": "Date",
            "parameter": "Parameter", "value": "Value", "retrieved": "retrieved",
-           "no_authors": "No author is named."},
+           "no_authors": "No author is named.",
+           "actions": "Once the proposal has passed, these on-chain actions follow:",
+           "send": "Send {amount} to {recipient}", "token": " (token contract {token})", "stop": ".",
+           "call": "Call {call} of the contract {contract}"},
     "zh": {"author": "作者", "no": "编号", "what": "内容", "figure": "数值", "date": "日期",
            "parameter": "参数", "value": "数值", "retrieved": "获取日期",
-           "no_authors": "未列出作者。"},
+           "no_authors": "未列出作者。", "actions": "提案通过后执行以下链上操作：",
+           "send": "向 {recipient} 发送 {amount}", "token": "（代币合约 {token}）", "stop": "。",
+           "call": "调用合约 {contract} 的 {call}"},
 }  # fmt: skip
 
 
@@ -84,7 +90,29 @@ def _parameters(material: Material) -> str:
         [plain(value.label_in(material.language) or name.replace("_", " ")), f"{{{{P.{name}}}}}"]
         for name, value in brief.parameters.items()
     ]
-    return _table([words["parameter"], words["value"]], rows) if rows else ""
+    table = _table([words["parameter"], words["value"]], rows) if rows else ""
+    return "\n\n".join(part for part in (table, _actions(material)) if part)
+
+
+def _actions(material: Material) -> str:
+    """List what the proposal does on the chain, each amount by its slot."""
+    words, brief = _WORDS[material.language], material.brief
+    lines = []
+    for number, action in enumerate(brief.actions, start=1):
+        if isinstance(action, CustomCall):
+            line = words["call"].format(call=_code(called(action)), contract=_code(action.contract))
+        else:
+            slot = f"{{{{P.{action_name(number)}}}}}"
+            line = words["send"].format(amount=slot, recipient=_code(action.recipient))
+        if isinstance(action, Erc20Transfer):
+            line += words["token"].format(token=_code(action.token))
+        lines.append(f"- {line}{words['stop']}")
+    return "\n".join([words["actions"], "", *lines]) if lines else ""
+
+
+def _code(text: str) -> str:
+    """Print an address or a call as code: nothing of it can be read as markup or a slot."""
+    return f"`{escape_slots(text)}`"
 
 
 def _evidence(material: Material) -> str:

@@ -89,7 +89,7 @@ def vocabulary(evidence: EvidenceSet, brief: Brief) -> Vocabulary:
     values = [f"{item.id}.{name}" for item in evidence.values() for name in _value_names(item)]
     return Vocabulary(
         values=tuple(values),
-        parameters=tuple(f"P.{name}" for name in brief.parameters),
+        parameters=tuple(f"P.{name}" for name in brief.figures),
         calculations=tuple(_calculations(evidence)),
         ids=tuple(evidence),
     )
@@ -148,7 +148,7 @@ def _lookup(body: str, evidence: EvidenceSet, brief: Brief) -> tuple[Value | Non
         return None, ()
     item_id, name = reference.groups()
     if item_id is None:
-        return brief.parameters.get(name), ()
+        return brief.figures.get(name), ()
     item = evidence.get(item_id)
     return (item.values.get(name), (item_id,)) if item else (None, ())
 

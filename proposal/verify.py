@@ -297,9 +297,6 @@ def _listed_files(bundle: _Bundle, found: _Notes) -> None:
 
 def _rebuilt_files(bundle: _Bundle, found: _Notes) -> None:
     """Every file is what draft, review, template and options make of it."""
-    for venue in bundle.manifest.options.with_actions():
-        found.say("actions", MANIFEST, f"{venue}: the bundle brings actions that no reviewer "
-                  "approved")  # fmt: skip
     expected = build_files(
         bundle.draft,
         bundle.review,

@@ -33,6 +33,7 @@ from proposal.evidence import Evidence, parse_evidence
 from proposal.inputs import parse_structured, validate
 from proposal.template import template_names
 from proposal.values import format_value
+from serve.action_view import shown_action
 from serve.api import PAGE, DraftId, check_order, place_order, read_page
 from serve.auth import SESSION_LIFE, Caller
 from serve.rendering import References, host_of, render
@@ -498,6 +499,7 @@ def _shown(version: Version) -> dict[str, Any]:
         "supported": sum(claim.verdict == "supported" for claim in draft.claims),
         "severities": Counter(finding.severity for finding in draft.findings),
         "rules": _RULES,
+        "actions": [shown_action(action) for action in draft.brief.actions],
     }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from proposal.brief import Brief
 from proposal.checks import (
+    actions,
     addresses,
     citations,
     conditional,
@@ -44,6 +45,7 @@ RULES: tuple[Rule, ...] = (
     *conditional.RULES,
     *figures.RULES,
     *addresses.RULES,
+    *actions.RULES,
     *citations.RULES,
     *tone.RULES,
     *policy.RULES,

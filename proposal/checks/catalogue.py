@@ -16,6 +16,7 @@ _FAMILIES = {
     "conditional": "What a type of proposal must state",
     "figures": "Numbers and dates",
     "addresses": "Addresses",
+    "actions": "On-chain actions",
     "evidence": "Evidence",
     "neutrality": "Neutrality",
     "policy": "Policy",
@@ -25,11 +26,9 @@ _FAMILIES = {
 _NEEDS = {"evidence": "the evidence is given", "brief": "the brief is given"}
 
 NOT_CHECKED: tuple[tuple[str, str], ...] = (
-    ("AC-text-match", "whether the transfers of the text are those of the calldata: needs the actions of the proposal, "
-                      "which no input holds yet; the text alone would only agree with itself"),
     ("AC-limit", "the number of on-chain actions: known where the actions are, in the export of the venue"),
-    ("AC-privileged", "calls such as `upgradeTo`, `grantRole` or an unlimited `approve`: they are in calldata, and the "
-                      "same words in prose are discussed far more often than done"),
+    ("AC-privileged", "calls such as `upgradeTo`, `grantRole` or an unlimited `approve`: the desk shows every call "
+                      "with its arguments; which of them a DAO fears is not written down anywhere"),
     ("AC-unverifiable", "contracts without verified source: needs a block explorer"),
     ("EV-hash of the page", "whether the page at a link still holds what was retrieved: needs the network; the stored "
                             "excerpt is compared with its recorded hash instead (EV-hash)"),

@@ -213,7 +213,7 @@ def _supports(context: CheckContext, amount: Amount, claim: Claim) -> tuple[Supp
 
 
 def _is_parameter(context: CheckContext, amount: Amount) -> bool:
-    return context.brief is not None and any(states(value, amount) for value in context.brief.parameters.values())
+    return context.brief is not None and any(states(value, amount) for value in context.brief.figures.values())
 
 
 def _from_brief(context: CheckContext, amount: Amount) -> bool:
@@ -229,7 +229,7 @@ def _is_total_of_brief(context: CheckContext, amount: Amount, claim: Claim) -> b
     """Tell whether the figure is worked out from figures of the brief that stand in the same sentence."""
     if context.brief is None:
         return False
-    others = [value for value in context.brief.parameters.values()
+    others = [value for value in context.brief.figures.values()
               if any(other is not amount and states(value, other) for other in claim.amounts)]  # fmt: skip
     return bool(others) and derived(amount, others, claim.text)
 

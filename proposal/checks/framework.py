@@ -23,7 +23,7 @@ from proposal.template import SectionSpec, Template, normal_heading
 from proposal.values import Language
 
 Family = Literal[
-    "structure", "conditional", "figures", "addresses", "evidence", "neutrality", "policy", "injection"
+    "structure", "conditional", "figures", "addresses", "actions", "evidence", "neutrality", "policy", "injection"
 ]  # fmt: skip
 """Families in the order of the catalogue; the first two letters of a rule id name its family."""
 

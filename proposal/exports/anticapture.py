@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from proposal.actions import Action, CustomCall, EthTransfer
+from proposal.actions import Action, CustomCall, EthTransfer, encode
 from proposal.decisions import Review
 from proposal.draft import Draft
 from proposal.exports.result import Export, ExportProblem, check_limits, json_file, limits_for
@@ -22,20 +22,18 @@ _FILE = "anticapture/import.json"
 
 
 class AnticaptureOptions(BaseModel):
-    """Settings of this venue."""
+    """This venue has no settings: naming it is enough."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    actions: tuple[Action, ...] = Field(default=(), max_length=200)
 
-
-def to_anticapture(draft: Draft, review: Review, *, template: Template, options: AnticaptureOptions) -> Export:
+def to_anticapture(draft: Draft, review: Review, *, template: Template) -> Export:
     """Return `anticapture/import.json` and what stands against importing it."""
     document = {
         "title": title_of(draft),
         "discussionUrl": draft.brief.discussion_url,
         "body": published_body(draft, review),
-        "actions": [action_json(action) for action in options.actions],
+        "actions": [action_json(action) for action in draft.brief.actions],
     }
     filled = {key: value for key, value in document.items() if value}
     problems = tuple(_problems(document, template))
@@ -53,18 +51,10 @@ def action_json(action: Action) -> dict[str, Any]:
             "recipient": action.recipient,
             "amount": action.amount,
         }
-    if action.calldata:
-        return {
-            "type": action.type,
-            "contractAddress": action.contract,
-            "calldata": action.calldata,
-        }
     return {
         "type": action.type,
         "contractAddress": action.contract,
-        "functionName": action.function,
-        "abi": list(action.abi),
-        "args": list(action.args),
+        "calldata": "0x" + encode(action).calldata.hex(),
     }
 
 
@@ -76,8 +66,3 @@ def _problems(document: dict[str, Any], template: Template) -> Iterator[ExportPr
     if not document["actions"]:
         yield ExportProblem(rule="EX-no-action", severity="info", where=_FILE, message=(
             "no action: the form asks for at least one before it publishes"))  # fmt: skip
-    for number, action in enumerate(document["actions"], start=1):
-        if action.get("functionName") and not action["abi"]:
-            yield ExportProblem(rule="EX-action-abi", severity="error", where=_FILE, message=(
-                f"action {number}: {action['functionName']} needs its 'abi', or give "
-                "'calldata'"))  # fmt: skip

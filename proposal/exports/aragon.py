@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from proposal.actions import Action, Call, encode
+from proposal.actions import Call, encode
 from proposal.decisions import Review
 from proposal.draft import Draft
-from proposal.exports.result import Export, ExportProblem, json_file
+from proposal.exports.result import Export, json_file
 from proposal.exports.sections import section_texts
 from proposal.exports.text import one_line, published_body, title_of
 from proposal.template import Template
@@ -25,16 +25,13 @@ SUMMARY = "summary"
 
 
 class AragonOptions(BaseModel):
-    """Settings of this venue."""
+    """This venue has no settings: naming it is enough."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    actions: tuple[Action, ...] = Field(default=(), max_length=200)
 
-
-def to_aragon(draft: Draft, review: Review, *, template: Template, options: AragonOptions) -> Export:
-    """Return the metadata, the actions where there are any, and what is missing."""
-    outcomes = [encode(action) for action in options.actions]
+def to_aragon(draft: Draft, review: Review, *, template: Template) -> Export:
+    """Return the metadata, and the brief's actions where there are any."""
     metadata: dict[str, Any] = {
         "title": title_of(draft),
         "summary": section_texts(draft, template).get(SUMMARY, one_line(draft.brief.topic)),
@@ -42,10 +39,10 @@ def to_aragon(draft: Draft, review: Review, *, template: Template, options: Arag
         "resources": [{"name": name, "url": url} for name, url in resources(draft)],
     }
     files = {_METADATA: json_file(metadata)}
-    calls = [_action(call) for call in outcomes if isinstance(call, Call)]
+    calls = [_action(encode(action)) for action in draft.brief.actions]
     if calls:
         files[_ACTIONS] = json_file(calls)
-    return Export("aragon", files, tuple(_problems(outcomes)))
+    return Export("aragon", files, ())
 
 
 def resources(draft: Draft) -> Iterator[tuple[str, str]]:
@@ -59,11 +56,3 @@ def resources(draft: Draft) -> Iterator[tuple[str, str]]:
 
 def _action(call: Call) -> dict[str, str]:
     return {"to": call.target, "value": str(call.value), "data": "0x" + call.calldata.hex()}
-
-
-def _problems(outcomes: list[Call | str]) -> Iterator[ExportProblem]:
-    """An action that cannot be told offline blocks: a proposal that does less than its text says is a wrong one."""
-    for number, outcome in enumerate(outcomes, start=1):
-        if isinstance(outcome, str):
-            yield ExportProblem(rule="EX-action-not-encoded", severity="error", where=_ACTIONS,
-                                message=f"action {number} cannot be written: {outcome}")  # fmt: skip

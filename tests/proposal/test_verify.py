@@ -328,10 +328,25 @@ def test_evidence_whose_id_stands_twice_is_found():
     assert "evidence-repeats" in codes(bundle_of(draft, a_review(draft)))
 
 
-def test_actions_smuggled_into_the_options_are_found():
-    action = {"type": "eth-transfer", "recipient": "0x" + "22" * 20, "amount": "1"}
-    options = VenueOptions.model_validate({"governor": {"actions": [action]}})
-    assert "actions" in codes(bundle_of(DRAFT, REVIEW, options))
+ACTION = {"type": "erc20-transfer", "token": "0x" + "11" * 20, "symbol": "USDC", "decimals": 6,
+          "recipient": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "amount": "45000"}  # fmt: skip
+PAID = TEXT.replace("for creators. Sales", f"for creators, paid to {ACTION['recipient']}. Sales")
+OTHER_ACTIONS = [{"amount": "45001"}, {"recipient": "0x" + "22" * 20}, {"token": "0x" + "33" * 20}, {"decimals": 18}]
+
+
+@pytest.mark.parametrize("change", OTHER_ACTIONS, ids=lambda change: next(iter(change)))
+def test_a_changed_action_voids_the_approvals_and_is_found(change):
+    draft = a_draft(PAID, brief=a_brief(actions=(ACTION,)))
+    review = a_review(draft)
+    options = VenueOptions.model_validate({"governor": {}})
+    good = bundle_of(draft, review, options)
+    assert verify_files(good).problems == ()
+    other = a_draft(PAID, brief=a_brief(actions=({**ACTION, **change},)))
+    assert {"decision-binding", "quorum"} <= codes(bundle_of(other, review, options))
+    moved = bundle_of(other, a_review(other), options)
+    assert codes({**good, "governor/proposal.json": moved["governor/proposal.json"]}) >= {"file-changed"}
+    text_differs = "finding" in codes(moved)  # even with forged approvals the text speaks against the action
+    assert text_differs is (set(change) <= {"amount", "recipient"})
 
 
 @pytest.mark.parametrize("name", REQUIRED)

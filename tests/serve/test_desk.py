@@ -365,3 +365,17 @@ def test_no_page_template_undoes_the_policy(file: Path) -> None:
 def test_the_script_never_makes_markup_of_text() -> None:
     text = (ROOM / "static" / "live.js").read_text(encoding="utf-8")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval|Function\(", text)
+
+
+def test_the_actions_of_a_brief_are_shown_decoded(app: App) -> None:
+    token = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
+    to = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    send = {"type": "erc20-transfer", "token": token, "symbol": "USDC", "decimals": 6, "recipient": to}
+    call = {"type": "custom", "contract": to, "function": "setFee(uint256)", "args": ["30"]}
+    draft_id = app.order(actions=[{**send, "amount": "45000"}, call])
+    section = page(app.browser("Ada"), f"/drafts/{draft_id}").one("section", id="actions")
+    first, second = section.one("ol", class_="actions").all("li")
+    assert f"Send 45,000 USDC to {to}" in " ".join(first.text.split())
+    assert token in first.text
+    assert "setFee(30)" in second.text
+    assert "0x69fe0e2d" + f"{30:064x}" in second.text
