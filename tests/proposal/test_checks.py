@@ -58,7 +58,7 @@ def test_findings_come_in_the_order_of_their_places() -> None:
 
 
 def test_a_rule_id_stands_once_and_names_its_family() -> None:
-    letters = {"structure": "ST", "conditional": "TY", "figures": "NU", "addresses": "AD"}
+    letters = {"structure": "ST", "conditional": "TY", "figures": "NU", "addresses": "AD", "actions": "AC"}
     letters |= {"evidence": "EV", "neutrality": "NE", "policy": "PO", "injection": "IN"}
     assert len({one.id for one in RULES}) == len(RULES)
     assert all(one.id.startswith(letters[one.family] + "-") for one in RULES)
