@@ -1,4 +1,8 @@
-"""Signed decisions: what a wallet signs, whom a signature comes from, and that nothing signed can be rewritten."""
+"""Signed decisions: what a wallet signs, whom a signature comes from, and that nothing signed can be rewritten.
+
+The independent library is imported where it is used: this file is collected in the model environment too, which
+lacks it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,6 @@ from proposal.exports.bundle import build_files
 from proposal.signatures import Member, Signature, Terms, committee_of, digest_of, recover, typed_data
 from proposal.template import ReviewProfile
 from proposal.verify import verify_files
-from tests.eth_wallet import Account, encode_typed_data, hash_message
 from tests.proposal.builders import LATER, NOW, TEXT, a_ballot, a_chain, a_draft, a_review, a_template, some_evidence
 from tests.proposal.wallet import COMMITTEE, DEADLINE, GRACE, KEN, MARY, Wallet, a_signed_review, some_terms
 
@@ -40,11 +43,15 @@ def faults(*ballots):
 
 
 def test_the_digest_is_the_one_that_wallets_compute():
+    from tests.eth_wallet import encode_typed_data, hash_message
+
     data = typed_data(a_ballot(DRAFT, reason="它好 “fine”"), some_terms(7))
     assert digest_of(data) == hash_message(encode_typed_data(full_message=data))
 
 
 def test_the_account_of_a_wallet_s_signature_is_recovered():
+    from tests.eth_wallet import Account
+
     data = typed_data(a_ballot(DRAFT), some_terms())
     signed = Account.from_key(GRACE.key.to_bytes()).sign_typed_data(full_message=data)
     assert recover(digest_of(data), "0x" + signed.signature.hex().removeprefix("0x")) == GRACE.account
