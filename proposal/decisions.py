@@ -36,8 +36,10 @@ from pydantic import (
     model_validator,
 )
 
+from proposal.checks.waivers import Waiver, apply_waivers
 from proposal.draft import Draft
 from proposal.evidence import evidence_hash
+from proposal.findings import Finding
 from proposal.hashing import leave_out, sha256_data, sha256_text
 from proposal.people import person_key
 from proposal.signatures import Signature, fault_of
@@ -144,7 +146,20 @@ class Review(BaseModel):
     version: int = Field(ge=1)
     profile: ReviewProfile
     decisions: tuple[Decision, ...] = Field(default=(), max_length=1_000)
+    waivers: tuple[Waiver, ...] = Field(default=(), max_length=500)
     asked_at: UtcTime
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the waivers where there are none."""
+        data: dict[str, Any] = write(self)
+        if not self.waivers:
+            del data["waivers"]
+        return data
+
+    def findings(self, draft: Draft) -> list[Finding]:
+        """Return the draft's findings, those that reviewers let stand as `WaivedFinding`."""
+        return waived_findings(draft.findings, self.waivers, profile=self.profile, authors=draft.brief.authors)
 
     def state(self, draft: Draft) -> QuorumState:
         """Tell where this review stands for the draft."""
@@ -158,7 +173,8 @@ class Review(BaseModel):
 
     def subject(self, draft: Draft) -> Subject:
         """Return what this review decides on when it is the review of the draft."""
-        return subject_of(draft, draft_id=self.draft_id, version=self.version, profile=self.profile)
+        found = subject_of(draft, draft_id=self.draft_id, version=self.version, profile=self.profile)
+        return with_waivers(found, self.waivers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +206,26 @@ def subject_of(draft: Draft, *, draft_id: str, version: int, profile: ReviewProf
         context_hash=context_hash(draft, profile),
         opened_at=draft.manifest.created_at,
     )
+
+
+def with_waivers(subject: Subject, waivers: Sequence[Waiver]) -> Subject:
+    """Return the subject as it stands once the waivers were given: they are part of what is decided on.
+
+    So a waiver voids the decisions before it, and nobody's approval can be shown beside a waiver that they did not see.
+    """
+    if not waivers:
+        return subject
+    given = [waiver.model_dump(mode="json") for waiver in waivers]
+    return subject.model_copy(update={"context_hash": sha256_data({"context": subject.context_hash, "waivers": given})})
+
+
+def waived_findings(
+    findings: Sequence[Finding], waivers: Sequence[Waiver], *, profile: ReviewProfile, authors: Iterable[str]
+) -> list[Finding]:
+    """Return the findings with the waivers that count: authors do not waive where they do not review."""
+    excluded = {person_key(name) for name in authors} if profile.authors_excluded else set()
+    counted = [waiver for waiver in waivers if person_key(waiver.by) not in excluded]
+    return apply_waivers(findings, counted, overridable=profile.overridable)
 
 
 def chain_hash(ballot: Ballot, previous_hash: str) -> str:

@@ -292,6 +292,11 @@ def _advice(template: Template, path: Path, rule_ids: Collection[str]) -> Iterat
                     f"there is no rule '{rule}'",
                     f"did you mean '{near}'?" if near else "list the rules: dao-agent rules",
                 )
+    for rule in template.review.overridable:
+        if rule_ids and rule not in rule_ids:
+            near = nearest(rule, rule_ids)
+            fix = f"did you mean '{near}'?" if near else "see docs/checks.md"
+            yield "review.overridable", f"there is no rule '{rule}'", fix
     own = path.resolve().parent == TEMPLATE_FOLDER.resolve()
     if not own and template.name in template_names():
         yield "name", f"'{template.name}' is the name of a built-in template", "choose another name"

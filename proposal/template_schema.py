@@ -13,7 +13,7 @@ import functools
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -402,10 +402,15 @@ class ProcessFact(_Closed):
         return self
 
 
+NEVER_OVERRIDDEN = ("EV-", "AC-", "IN-")
+"""Families whose blocking findings nobody may override: they say that the text states what its sources do not."""
+
+
 class ReviewProfile(_Closed):
     """When a draft counts as approved: approvals of seats, whether authors vote, how long.
 
-    With `signatures: required` only an approval counts that the reviewer's own wallet signed.
+    With `signatures: required` only an approval counts that the reviewer's own wallet signed. `overridable` names the
+    rules whose blocking findings two reviewers together may let stand.
     """
 
     approvals: int = Field(default=2, ge=1, le=100)
@@ -414,16 +419,25 @@ class ReviewProfile(_Closed):
     min_hours: int = Field(default=0, ge=0, le=10_000)
     source: str = ""
     signatures: Literal["optional", "required"] = "optional"
+    overridable: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}-[a-z0-9-]{2,40}$")], ...] = Field(
+        default=(), max_length=60
+    )
 
     @model_serializer(mode="wrap")
     def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what stands at its default and is younger than stored reviews: their hashes must hold."""
-        return leave_out(write(self), signatures="optional")
+        data = leave_out(write(self), signatures="optional")
+        if not self.overridable:
+            del data["overridable"]
+        return data
 
     @model_validator(mode="after")
     def _whole(self) -> ReviewProfile:
         if self.approvals > self.seats:
             raise ValueError(f"{self.approvals} approvals of {self.seats} seats can never be reached")
+        fixed = next((rule for rule in self.overridable if rule.startswith(NEVER_OVERRIDDEN)), None)
+        if fixed:
+            raise ValueError(f"{fixed} cannot be overridden: figures, citations, actions and injections are no opinion")
         return self
 
 

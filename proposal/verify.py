@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from proposal.assemble import claims_of
 from proposal.checks import rules_hash, run_checks
+from proposal.checks.waivers import standing
 from proposal.decisions import (
     Decision,
     Review,
@@ -33,6 +34,9 @@ from proposal.decisions import (
     check_chain,
     signature_faults,
     signers,
+    subject_of,
+    waived_findings,
+    with_waivers,
 )
 from proposal.document import parse
 from proposal.draft import Claim, Draft
@@ -457,7 +461,10 @@ def _figures(bundle: _Bundle, found: _Notes) -> None:
         brief=draft.brief,
     )
     same_rules = draft.manifest.rules_hash == rules_hash()
-    for finding in findings:
+    review = bundle.review
+    waived = waived_findings(findings, review.waivers, profile=review.profile, authors=draft.brief.authors)
+    found.counts["waived"] = len(waived) - len(standing(waived))
+    for finding in standing(waived):
         code = _CODES.get(finding.rule, "finding" if same_rules else "")
         if finding.severity == "error" and code:
             place, sentence = _sentence_at(whole, start + finding.start)
@@ -497,8 +504,11 @@ def _decisions(bundle: _Bundle, found: _Notes) -> None:
     for problem in check_chain(review.decisions):
         found.say(problem.code, name, problem.message, place=f"decision {problem.row + 1}")
     subject = review.subject(bundle.draft)
+    bare = subject_of(bundle.draft, draft_id=review.draft_id, version=review.version, profile=review.profile)
+    # A decision from before a waiver is history: it counts for nothing, and it is no contradiction.
+    earlier = {with_waivers(bare, review.waivers[:count]).context_hash for count in range(len(review.waivers))}
     for row, decision in enumerate(review.decisions, start=1):
-        for message in _departures(decision, subject):
+        for message in _departures(decision, subject, earlier):
             found.say("decision-binding", name, message, place=f"decision {row}")
         if decision.decided_at > review.asked_at:
             found.say("decision-time", name, f"{decision.reviewer} decided after the export",
@@ -527,7 +537,7 @@ def _signatures(bundle: _Bundle, accounts: frozenset[str], found: _Notes) -> Non
                   "that you named")  # fmt: skip
 
 
-def _departures(decision: Decision, subject: Subject) -> Iterator[str]:
+def _departures(decision: Decision, subject: Subject, earlier: Collection[str]) -> Iterator[str]:
     """Yield what of a decision on this version is not what lies in the bundle."""
     if decision.draft_id != subject.draft_id:
         yield f"{decision.reviewer} decided on the draft {decision.draft_id}"
@@ -538,8 +548,8 @@ def _departures(decision: Decision, subject: Subject) -> Iterator[str]:
     hashes = (
         ("text", decision.text_hash, subject.text_hash),
         ("evidence", decision.evidence_hash, subject.evidence_hash),
-        ("context (brief, sections, manifest or profile)", decision.context_hash,
-         subject.context_hash),
+        ("context (brief, sections, manifest, profile or waivers)",
+         subject.context_hash if decision.context_hash in earlier else decision.context_hash, subject.context_hash),
     )  # fmt: skip
     for what, decided, found in hashes:
         if decided != found:

@@ -210,7 +210,7 @@ def summary(row: DraftRow, review: Review | None) -> dict[str, Any]:
         "language": row.language,
         "status": status_of(row, review),
         "version": row.version,
-        "findings": {"error": row.errors, "warning": row.warnings, "info": row.notes},
+        "findings": {"error": row.errors, "waived_error": row.waived, "warning": row.warnings, "info": row.notes},
         "error": row.error,
         "created_at": row.created_at.isoformat(),
         "updated_at": row.updated_at.isoformat(),
@@ -225,6 +225,7 @@ def review_view(review: Review) -> dict[str, Any]:
         "export_open": not review.missing,
         "missing": [str(sentence) for sentence in review.missing],
         "decisions": [decision.model_dump(mode="json") for decision in review.decisions],
+        "waivers": [waiver.model_dump(mode="json") for waiver in review.gate.waivers],
     }
 
 

@@ -21,6 +21,7 @@ from proposal.addresses import check_address
 from proposal.brief import load_brief
 from proposal.checks import run_checks
 from proposal.checks.report import to_json, to_sarif, to_text
+from proposal.checks.waivers import apply_waivers, load_waivers, standing
 from proposal.draft import DraftRequest
 from proposal.errors import AgentError, ConfigError, InputError
 from proposal.evidence import load_evidence
@@ -170,6 +171,9 @@ def check(
     brief: Annotated[Path | None, typer.Option(help="Brief: its parameters need no citation.")] = None,
     lang: Annotated[str, typer.Option(help="en or zh; default: told from the text.")] = "",
     output: Annotated[str, typer.Option("--format", help="text, json or sarif.")] = "text",
+    waivers: Annotated[
+        Path | None, typer.Option(help="Waivers, YAML or JSON: who lets which finding stand, and why.")
+    ] = None,
 ) -> None:
     """Check any proposal text; exits with 3 when a finding blocks.
 
@@ -179,13 +183,16 @@ def check(
     if output not in formats:
         raise InputError(f"'{output}' is not a format", where="--format", expected=", ".join(formats))
     text = _read_text(file)
-    findings = run_checks(
+    chosen = load_template(template)
+    found = run_checks(
         text,
-        template=load_template(template),
+        template=chosen,
         language=_language(lang) if lang else None,  # type: ignore[arg-type]
         evidence=load_evidence(evidence) if evidence else None,
         brief=load_brief(brief) if brief else None,
     )
+    given = load_waivers(waivers) if waivers else ()
+    findings = apply_waivers(found, given, overridable=chosen.review.overridable)
     if output == "text":
         typer.echo(to_text(findings, file=str(file)), nl=False)
     else:
@@ -193,7 +200,7 @@ def check(
             to_json(findings, file=str(file)) if output == "json" else to_sarif(findings, file=str(file), text=text)
         )
         typer.echo(json.dumps(report, ensure_ascii=False, indent=2))
-    if blocks(findings):
+    if blocks(standing(findings)):
         raise typer.Exit(3)
 
 

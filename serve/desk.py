@@ -26,10 +26,12 @@ from pydantic import BaseModel, Field
 
 from proposal.brief import Brief
 from proposal.checks import RULES
+from proposal.checks.waivers import WaivedFinding, Waiver, covering, excerpt_hash, waivable
 from proposal.decisions import Verdict
 from proposal.draft import Draft, DraftRequest
 from proposal.errors import AgentError, InputError
 from proposal.evidence import Evidence, parse_evidence
+from proposal.findings import Finding
 from proposal.inputs import parse_structured, validate
 from proposal.template import template_names
 from proposal.values import format_value
@@ -37,7 +39,7 @@ from serve.action_view import shown_action
 from serve.api import PAGE, DraftId, check_order, place_order, read_page
 from serve.auth import SESSION_LIFE, Caller
 from serve.rendering import References, host_of, render
-from serve.reviews import Review, Status, Vote, find_draft, may_review, standing_of, status_of
+from serve.reviews import Review, Status, Vote, WaiverForm, find_draft, may_review, standing_of, status_of
 from serve.services import (
     SESSION_COOKIE,
     ReviewerDep,
@@ -387,6 +389,7 @@ class DecisionForm(BaseModel):
     verdict: str = ""
     reason: str = ""
     seen_version: int = Field(ge=1)
+    seen_context: str = Field(default="", pattern=r"^[0-9a-f]{0,64}$")
     nonce: str = Field(default="", pattern=r"^[0-9]{0,18}$")
     signature: str = Field(default="", max_length=4_000)
 
@@ -396,6 +399,7 @@ class DecisionForm(BaseModel):
             verdict=_verdict(self.verdict),
             reason=_lines(self.reason),
             seen_version=self.seen_version,
+            seen_context=self.seen_context,
             nonce=int(self.nonce) if self.nonce else None,
             signature=self.signature,
         )
@@ -416,6 +420,33 @@ def decide(
         refused = _Refused(error, form.verdict, form.reason)
         return _draft_page(request, services, reviewer, draft_id, refused=refused)
     return _see(f"/drafts/{draft_id}#review")
+
+
+class LetStandForm(BaseModel):
+    """The form beside a finding."""
+
+    finding: str = Field(default="", pattern=r"^[0-9a-f]{0,64}$")
+    reason: str = ""
+    seen_version: int = Field(ge=1)
+
+
+@pages.post("/drafts/{draft_id}/waivers")
+def waive(
+    request: Request,
+    draft_id: DraftId,
+    form: Annotated[LetStandForm, Form()],
+    services: ServicesDep,
+    reviewer: ReviewerDep,
+) -> Response:
+    """Let a finding stand, with the reviewer's reason."""
+    try:
+        sent = WaiverForm(
+            excerpt_hash=form.finding.rjust(64, "0"), reason=_lines(form.reason), seen_version=form.seen_version
+        )
+        services.reviews.waive(draft_id, reviewer, sent)
+    except Refusal as error:
+        return _draft_page(request, services, reviewer, draft_id, refused=_Refused(error, "", ""))
+    return _see(f"/drafts/{draft_id}#findings")
 
 
 @pages.post("/drafts/{draft_id}/signature")
@@ -476,6 +507,28 @@ class ShownEvidence:
     cited: int
 
 
+@dataclass(frozen=True, slots=True)
+class ShownFinding:
+    """One finding with what reviewers said about letting it stand."""
+
+    finding: Finding
+    hash: str
+    waivers: tuple[Waiver, ...]
+    waived: bool
+    waivable: bool
+
+    @classmethod
+    def of(cls, finding: Finding, version: Version) -> ShownFinding:
+        gate = version.gate
+        return cls(
+            finding=finding,
+            hash=excerpt_hash(finding),
+            waivers=covering(finding, gate.waivers),
+            waived=isinstance(finding, WaivedFinding),
+            waivable=waivable(finding, gate.profile.overridable),
+        )
+
+
 @dataclass(slots=True)
 class ShownSection:
     """One section while the draft is being written."""
@@ -497,6 +550,7 @@ def _shown(version: Version) -> dict[str, Any]:
         "text": render(draft.text, findings=draft.findings, to=to),
         "evidence": [_card(item, draft, cited[item.id]) for item in draft.evidence],
         "supported": sum(claim.verdict == "supported" for claim in draft.claims),
+        "findings": [ShownFinding.of(finding, version) for finding in version.gate.findings(draft)],
         "severities": Counter(finding.severity for finding in draft.findings),
         "rules": _RULES,
         "actions": [shown_action(action) for action in draft.brief.actions],

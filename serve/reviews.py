@@ -12,20 +12,23 @@ two cannot disagree:
 A decision is taken on the version that the reviewer saw; a newer version voids it. Of one reviewer
 the newest row stands, the older ones stay in the trail. Whoever wrote the brief, is named as its
 author or ordered the draft does not review it where the profile excludes authors. No approval over
-a finding that blocks. The export opens only for an approved draft whose rows and bytes still match
-their hashes; it closes again when a reviewer withdraws.
+a finding that blocks; a reviewer lets a warning stand with a reason, two an error where the DAO's
+template allows it, and a waiver voids the decisions before it. The export opens only for an
+approved draft whose rows and bytes still match their hashes; it closes again when a reviewer
+withdraws.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from proposal import decisions as decided
+from proposal.checks.waivers import Waiver, covering, excerpt_hash, standing, waivable
 from proposal.decisions import (
     Ballot,
     Decision,
@@ -37,11 +40,12 @@ from proposal.decisions import (
     quorum,
     signature_faults,
     subject_of,
+    with_waivers,
 )
 from proposal.errors import IntegrityError, NotFoundError
 from proposal.exports import MarkdownOptions, VenueOptions, to_bundle, to_markdown, zip_bytes
 from proposal.exports.markdown import FILE
-from proposal.findings import blocks
+from proposal.findings import Finding, blocks
 from proposal.hashing import sha256_text
 from proposal.people import person_key
 from proposal.template import Template
@@ -60,11 +64,12 @@ from serve.wallets import SignatureRequest
 
 Status = Literal["drafting", "interrupted", "drafted", "in_review", "changes_requested", "approved", "rejected"]
 MAX_REASON = 4_000
+MAX_WAIVER_REASON = 2_000
 
 
 class Vote(BaseModel):
-    """What a reviewer sends: the decision, why, which version was on the screen, and perhaps their wallet's signature
-    under the nonce that it was asked with.
+    """What a reviewer sends: the decision, why, which version (and, where known, which context: brief, gate, waivers)
+    was on the screen, and perhaps their wallet's signature under the nonce that it was asked with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +77,7 @@ class Vote(BaseModel):
     verdict: Verdict
     reason: str = ""
     seen_version: int = Field(ge=1)
+    seen_context: str = Field(default="", pattern=r"^[0-9a-f]{0,64}$")
     nonce: int | None = Field(default=None, ge=1, lt=2**63)
     signature: str = ""
 
@@ -117,12 +123,46 @@ def _filename(row: DraftRow, version: Version, suffix: str) -> str:
     return f"{_slug(version.draft.title) or 'proposal'}-{row.number}-v{row.version}.{suffix}"
 
 
+class WaiverForm(BaseModel):
+    """What a reviewer sends to let a finding stand: which one (`excerpt_hash`), why, and which version was on the
+    screen.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    excerpt_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    reason: str = ""
+    seen_version: int = Field(ge=1)
+
+
 class Reviews:
     """The committee's work on drafts, each step in one transaction."""
 
     def __init__(self, store: Store, *, chain_id: int = 1) -> None:
         self._store = store
         self._chain_id = chain_id
+
+    def waive(self, draft_id: str, reviewer: Reviewer, form: WaiverForm) -> None:
+        """Let a finding stand in this reviewer's name; the same one sent twice is recorded once.
+
+        What is decided on changes with it, so the decisions before it have to be taken again.
+        """
+        with self._store.write() as tx:
+            row, version = _current(tx, draft_id)
+            _check_seen(form.seen_version, row)
+            _check_reviewer(reviewer, row, version)
+            gate, draft = version.gate, version.draft
+            finding = _waivable(form, version)
+            if any(person_key(one.by) == reviewer.key for one in covering(finding, gate.waivers)):
+                return
+            reason = form.reason.strip()
+            if not 3 <= len(reason) <= MAX_WAIVER_REASON:
+                most = {"most": MAX_WAIVER_REASON}
+                raise InputRefusal(Sentence("say why the finding may stand, in at most %(most)s characters", most))
+            waiver = Waiver(rule=finding.rule, reason=reason, by=reviewer.name, excerpt_hash=form.excerpt_hash)
+            tx.add_waiver(draft_id, version.number, waiver)
+            left = standing(replace(gate, waivers=(*gate.waivers, waiver)).findings(draft))
+            tx.set_waived(draft_id, row.errors - sum(one.severity == "error" for one in left))
 
     def ask_signature(self, draft_id: str, reviewer: Reviewer, vote: Vote) -> SignatureRequest:
         """Return what the reviewer's wallet is asked to sign for this vote."""
@@ -220,6 +260,7 @@ class Reviews:
                 version=row.version,
                 profile=version.gate.profile,
                 decisions=tuple(chain),
+                waivers=version.gate.waivers,
                 asked_at=tx.now,
             )
         if review.missing:
@@ -265,20 +306,39 @@ def _ballot(tx: Transaction, version: Version, reviewer: Reviewer, vote: Vote) -
     )
 
 
-def _check_vote(vote: Vote, row: DraftRow, version: Version) -> None:
-    if vote.seen_version != row.version:
+def _waivable(form: WaiverForm, version: Version) -> Finding:
+    """Return the finding that the form means, if reviewers may let it stand."""
+    finding = next((one for one in version.draft.findings if excerpt_hash(one) == form.excerpt_hash), None)
+    if finding is None:
+        raise InputRefusal(Sentence("this version has no such finding"))
+    if not waivable(finding, version.gate.profile.overridable):
+        raise GateRefusal(Sentence("a finding of %(rule)s cannot be let stand in this DAO", {"rule": finding.rule}))
+    return finding
+
+
+def _check_seen(seen: int, row: DraftRow) -> None:
+    if seen != row.version:
         raise ConflictRefusal(
             Sentence(
                 "the draft changed since you opened it (you saw version %(seen)s, now it is version %(now)s)",
-                {"seen": vote.seen_version, "now": row.version},
+                {"seen": seen, "now": row.version},
             ),
             fix=Sentence("read the new version, then decide again"),
+        )
+
+
+def _check_vote(vote: Vote, row: DraftRow, version: Version) -> None:
+    _check_seen(vote.seen_version, row)
+    if vote.seen_context and vote.seen_context != version.gate.subject.context_hash:
+        raise ConflictRefusal(
+            Sentence("a finding was let stand since you opened this page"),
+            fix=Sentence("read why, then decide again"),
         )
     if len(vote.reason.strip()) > MAX_REASON:
         raise InputRefusal(Sentence("the reason is longer than %(most)s characters", {"most": MAX_REASON}))
     if vote.verdict != "approve" and not vote.reason.strip():
         raise InputRefusal(Sentence("a reason is needed, so that the authors know what to change"))
-    if vote.verdict == "approve" and blocks(version.draft.findings):
+    if vote.verdict == "approve" and blocks(standing(version.gate.findings(version.draft))):
         raise GateRefusal(_blocking(row), fix=Sentence("ask for changes, and name what has to be corrected"))
 
 
@@ -331,7 +391,7 @@ def _missing(row: DraftRow, state: QuorumState) -> tuple[Sentence, ...]:
     passed on.
     """
     missing = []
-    if row.errors:
+    if row.blocking:
         missing.append(_blocking(row))
     lacking = state.needed - state.approvals
     if lacking > 0:
@@ -346,7 +406,7 @@ def _missing(row: DraftRow, state: QuorumState) -> tuple[Sentence, ...]:
     for decision in state.standing:
         if decision.verdict == "reject":
             missing.append(Sentence("%(name)s rejected this version", {"name": decision.reviewer}))
-    if not state.reached and len(missing) == bool(row.errors):
+    if not state.reached and len(missing) == bool(row.blocking):
         missing.extend(Sentence("%(what)s", {"what": reason}) for reason in state.reasons)
     return tuple(missing)
 
@@ -354,20 +414,16 @@ def _missing(row: DraftRow, state: QuorumState) -> tuple[Sentence, ...]:
 def _blocking(row: DraftRow) -> Sentence:
     return Sentence(
         "%(n)s finding blocks approval and export",
-        {"n": row.errors},
+        {"n": row.blocking},
         plural="%(n)s findings block approval and export",
-        count=row.errors,
+        count=row.blocking,
     )
 
 
 def _check_integrity(version: Version, chain: Sequence[Decision]) -> None:
     gate: Gate = version.gate
-    true: Subject = subject_of(
-        version.draft,
-        draft_id=gate.subject.draft_id,
-        version=version.number,
-        profile=gate.profile,
-    )
+    made = subject_of(version.draft, draft_id=gate.subject.draft_id, version=version.number, profile=gate.profile)
+    true: Subject = with_waivers(made, gate.waivers)
     if true != gate.subject:
         raise IntegrityError(
             f"version {version.number} is not what was decided on: its bytes hash differently",

@@ -24,9 +24,11 @@ from alembic.config import Config
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.url import URL, make_url
 
-from proposal.decisions import Decision, Subject, subject_of
+from proposal.checks.waivers import Waiver
+from proposal.decisions import Decision, Subject, subject_of, waived_findings, with_waivers
 from proposal.draft import Draft, DraftRequest, SectionDraft
 from proposal.errors import ConfigError
+from proposal.findings import Finding
 from proposal.hashing import canonical_json, sha256_data
 from proposal.signatures import Member, Signature
 from proposal.template import ReviewProfile
@@ -57,7 +59,7 @@ def utc_now() -> dt.datetime:
 
 @dataclass(frozen=True, slots=True)
 class DraftRow:
-    """One draft as the list shows it."""
+    """One draft as the list shows it; `waived` counts the errors that reviewers let stand."""
 
     number: int
     id: str
@@ -72,8 +74,14 @@ class DraftRow:
     errors: int
     warnings: int
     notes: int
+    waived: int
     created_at: dt.datetime
     updated_at: dt.datetime
+
+    @property
+    def blocking(self) -> int:
+        """Return how many findings block approval and export: errors that two reviewers have not let stand."""
+        return self.errors - self.waived
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +97,17 @@ class NewDraft:
 @dataclass(frozen=True, slots=True)
 class Gate:
     """What a version is judged by, kept with it: a template that changes later does not move the
-    gate.
+    gate. `subject` covers the waivers given so far.
     """
 
     subject: Subject
     profile: ReviewProfile
     authors: tuple[str, ...]
+    waivers: tuple[Waiver, ...] = ()
+
+    def findings(self, draft: Draft) -> list[Finding]:
+        """Return the draft's findings, those that reviewers let stand as `WaivedFinding`."""
+        return waived_findings(draft.findings, self.waivers, profile=self.profile, authors=self.authors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +319,7 @@ class Transaction:
                 errors=counts.count("error"),
                 warnings=counts.count("warning"),
                 notes=counts.count("info"),
+                waived=0,
                 updated_at=self.now,
             )
         )
@@ -320,7 +334,7 @@ class Transaction:
         return Version(
             number=row.version,
             draft=Draft.model_validate_json(row.draft),
-            gate=_gate(row),
+            gate=_gate(row, self.waivers([draft_id])),
             created_at=row.created_at,
         )
 
@@ -328,7 +342,8 @@ class Transaction:
         """Return the gate of the current version of each of these drafts, without reading the
         drafts.
         """
-        columns = (t.versions.c[name] for name in ("draft_id", "subject", "profile", "authors"))
+        columns = (t.versions.c[name] for name in ("draft_id", "version", "subject", "profile", "authors"))
+        given = self.waivers(draft_ids)
         found = self._run(
             sa.select(*columns)
             .join(
@@ -340,7 +355,7 @@ class Transaction:
             )
             .where(t.drafts.c.id.in_(draft_ids))
         )
-        return {row.draft_id: _gate(row) for row in found}
+        return {row.draft_id: _gate(row, given) for row in found}
 
     # Finished sections and events
 
@@ -475,6 +490,25 @@ class Transaction:
         signature = decision.signature.model_dump_json() if decision.signature else None
         self._run(t.decisions.insert().values(**fields, signature=signature))
 
+    # Waivers
+
+    def add_waiver(self, draft_id: str, version: int, waiver: Waiver) -> None:
+        fields = waiver.model_dump()
+        self._run(t.waivers.insert().values(draft_id=draft_id, version=version, given_at=self.now, **fields))
+
+    def set_waived(self, draft_id: str, errors: int) -> None:
+        """Note how many blocking findings of the current version stand waived."""
+        self._run(t.drafts.update().where(t.drafts.c.id == draft_id).values(waived=errors, updated_at=self.now))
+
+    def waivers(self, draft_ids: Sequence[str]) -> dict[tuple[str, int], list[Waiver]]:
+        """Return the waivers of drafts by draft and version, in the order they were given."""
+        rows = self._run(sa.select(t.waivers).where(t.waivers.c.draft_id.in_(draft_ids)).order_by(t.waivers.c.number))
+        found: dict[tuple[str, int], list[Waiver]] = {}
+        for row in rows:
+            waiver = Waiver(rule=row.rule, reason=row.reason, by=row.by, excerpt_hash=row.excerpt_hash)
+            found.setdefault((row.draft_id, row.version), []).append(waiver)
+        return found
+
     # Signatures
 
     def instance(self) -> str:
@@ -592,11 +626,13 @@ def _decision(row: Any) -> Decision:
     return Decision(**fields, signature=None if signature is None else Signature.model_validate_json(signature))
 
 
-def _gate(row: Any) -> Gate:
+def _gate(row: Any, given: Mapping[tuple[str, int], Sequence[Waiver]]) -> Gate:
+    waivers = tuple(given.get((row.draft_id, row.version), ()))
     return Gate(
-        subject=Subject.model_validate_json(row.subject),
+        subject=with_waivers(Subject.model_validate_json(row.subject), waivers),
         profile=ReviewProfile.model_validate_json(row.profile),
         authors=tuple(json.loads(row.authors)),
+        waivers=waivers,
     )
 
 

@@ -1,8 +1,8 @@
 """The tables of the gateway, for SQLite and PostgreSQL alike.
 
 Times are text in UTC with microseconds: it sorts as time, reads the same from both engines, and a
-hash over it survives a reload. What people decided (`decisions`) and what they decided on
-(`versions`) is append-only; triggers of the database refuse any change, so that not even our own
+hash over it survives a reload. What people decided (`decisions`, `waivers`) and what they
+decided on (`versions`) is append-only; triggers of the database refuse any change, so that not even our own
 mistake rewrites a trail.
 """
 
@@ -59,6 +59,7 @@ drafts = sa.Table(
     sa.Column("errors", sa.Integer, nullable=False),
     sa.Column("warnings", sa.Integer, nullable=False),
     sa.Column("notes", sa.Integer, nullable=False),
+    sa.Column("waived", sa.Integer, nullable=False, server_default="0"),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("updated_at", UtcTime, nullable=False),
     sa.UniqueConstraint("submitted_by", "idempotency_key"),
@@ -129,6 +130,22 @@ decisions = sa.Table(
     sa.UniqueConstraint("draft_id", "previous_hash"),
     sa.ForeignKeyConstraint(["draft_id", "version"], ["versions.draft_id", "versions.version"]),
     sa.CheckConstraint("verdict IN ('approve', 'request_changes', 'reject')", name="verdict"),
+    sqlite_autoincrement=True,
+)
+
+waivers = sa.Table(
+    "waivers",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("draft_id", sa.String(40), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("rule", sa.String(60), nullable=False),
+    sa.Column("excerpt_hash", sa.String(64), nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("given_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("draft_id", "version", "excerpt_hash", "by"),
+    sa.ForeignKeyConstraint(["draft_id", "version"], ["versions.draft_id", "versions.version"]),
     sqlite_autoincrement=True,
 )
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from proposal.checks import RULES, Rule, rules_hash
-from proposal.checks.waivers import WaivedFinding
+from proposal.checks.waivers import WaivedFinding, excerpt_hash
 from proposal.findings import Finding, Severity
 from proposal.hashing import sha256_text
 
@@ -65,7 +65,7 @@ def to_json(findings: Sequence[Finding], *, file: str = "") -> dict[str, Any]:
         "file": file,
         "rules_hash": rules_hash(),
         "blocking": any(f.severity == "error" and not isinstance(f, WaivedFinding) for f in findings),
-        "findings": [finding.model_dump(mode="json") for finding in findings],
+        "findings": [{**f.model_dump(mode="json"), "excerpt_hash": excerpt_hash(f)} for f in findings],
         "rules": {rule_id: _rule_data(_RULES[rule_id]) for rule_id in broken if rule_id in _RULES},
     }
 

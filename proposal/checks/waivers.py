@@ -1,17 +1,20 @@
 """Waivers: a named person lets a finding stand, with a reason that is kept.
 
-A warning is waived by one person, an error by two different ones and only where the DAO allows it. A waiver names the
+A warning is waived by one person, an error by two different ones and only where the DAO allows it: its template lists
+the rules under `review.overridable`. A waiver names the
 words it was given for by their hash, so that it does not cover a later finding of the same rule in other words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from proposal.findings import Finding
 from proposal.hashing import sha256_text
+from proposal.inputs import read_structured, validate
 from proposal.people import person_key
 
 ERROR_WAIVERS = 2
@@ -32,6 +35,17 @@ class Waiver(BaseModel):
     excerpt_hash: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 
+class _WaiverFile(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    waivers: tuple[Waiver, ...] = Field(max_length=500)
+
+
+def load_waivers(path: Path) -> tuple[Waiver, ...]:
+    """Read waivers from YAML or JSON: a mapping with `waivers:`; every mistake is named with its field."""
+    return validate(_WaiverFile, read_structured(path), where=str(path)).waivers
+
+
 class WaivedFinding(Finding):
     """A finding that was let stand, with the waivers that cover it: shown, stored, and no longer blocking."""
 
@@ -48,9 +62,10 @@ def excerpt_hash(finding: Finding) -> str:
 
 
 def apply_waivers(
-    findings: Sequence[Finding], waivers: Iterable[Waiver], *, errors_may_be_waived: bool = False
+    findings: Sequence[Finding], waivers: Iterable[Waiver], *, overridable: Collection[str] = ()
 ) -> list[Finding]:
-    """Return the findings, each that is covered as a `WaivedFinding`.
+    """Return the findings, each that is covered as a `WaivedFinding`; `overridable` names the rules whose errors two
+    people may let stand.
 
     >>> finding = Finding(rule="NE-loaded", severity="warning", message="m", start=0, end=1, line=1, column=1)
     >>> waived = apply_waivers([finding], [Waiver(rule="NE-loaded", reason="name of a product", by="Ada")])
@@ -58,23 +73,31 @@ def apply_waivers(
     []
     """
     given = tuple(waivers)
-    return [_waived(finding, given, errors_may_be_waived) for finding in findings]
+    return [_waived(finding, given, overridable) for finding in findings]
 
 
-def _waived(finding: Finding, waivers: tuple[Waiver, ...], errors_may_be_waived: bool) -> Finding:
-    exact = excerpt_hash(finding)
-    is_error = finding.severity == "error"
-    covering = tuple(
+def covering(finding: Finding, waivers: Iterable[Waiver]) -> tuple[Waiver, ...]:
+    """Return the waivers that were given for a finding, enough of them or not."""
+    exact, is_error = excerpt_hash(finding), finding.severity == "error"
+    return tuple(
         waiver
         for waiver in waivers
         if waiver.rule == finding.rule
         and (waiver.excerpt_hash == exact or (waiver.excerpt_hash is None and not is_error))
     )
-    people = {person_key(waiver.by) for waiver in covering}
-    needed = ERROR_WAIVERS if is_error else 1
-    if len(people) < needed or (is_error and not errors_may_be_waived):
+
+
+def waivable(finding: Finding, overridable: Collection[str]) -> bool:
+    """Tell whether people may let a finding stand: a warning, or an error of a rule that the DAO lets them override."""
+    return finding.severity == "warning" or (finding.severity == "error" and finding.rule in overridable)
+
+
+def _waived(finding: Finding, waivers: tuple[Waiver, ...], overridable: Collection[str]) -> Finding:
+    given = covering(finding, waivers)
+    needed = ERROR_WAIVERS if finding.severity == "error" else 1
+    if not waivable(finding, overridable) or len({person_key(waiver.by) for waiver in given}) < needed:
         return finding
-    return WaivedFinding(**finding.model_dump(), waivers=covering)
+    return WaivedFinding(**finding.model_dump(), waivers=given)
 
 
 def standing(findings: Iterable[Finding]) -> list[Finding]:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from proposal.checks.waivers import WaivedFinding, Waiver, standing
 from proposal.decisions import FIRST_PREVIOUS_HASH, Decision, QuorumState, Review, Subject, approving, signers
 from proposal.draft import Draft, DraftManifest
 from proposal.errors import GateError
@@ -91,7 +92,7 @@ def gate_problems(draft: Draft, review: Review) -> Iterator[ExportProblem]:
     """Yield what forbids an export: no quorum, a blocking finding."""
     for reason in review.state(draft).reasons:
         yield ExportProblem(rule="GATE-quorum", severity="error", message=reason, where="review")
-    for finding in draft.findings:
+    for finding in standing(review.findings(draft)):
         if finding.severity == "error":
             yield ExportProblem(rule=finding.rule, severity="error", message=finding.message,
                                 where=f"line {finding.line}")  # fmt: skip
@@ -149,7 +150,7 @@ def _records(draft: Draft, review: Review, template: Template) -> dict[str, byte
         "draft.json": model_file(draft),
         "review.json": model_file(review),
         "template.json": model_file(template),
-        "findings.json": json_file([one.model_dump(mode="json") for one in draft.findings]),
+        "findings.json": json_file([one.model_dump(mode="json") for one in review.findings(draft)]),
         "evidence.jsonl": lines.encode("utf-8"),
     }
 
@@ -227,8 +228,10 @@ def _english(draft: Draft, review: Review, left_out: list[str]) -> list[str]:
         _signed_english(state),
         *[f"{visible(one.reviewer)} decided '{one.verdict}': {visible(one.reason)}"
           for one in _others(state)],
-        f"Checks: {_count(draft, 'error')} blocking findings, {_count(draft, 'warning')} warnings "
+        f"Checks: {_count(draft, review, 'error')} blocking findings, {_count(draft, review, 'warning')} warnings "
         "(findings.json).",
+        *[f"{visible(one.by)} let a finding of {one.rule} stand: {visible(one.reason)}"
+          for one in _used(draft, review)],
         *([f"Left out because a limit was not met: {', '.join(left_out)} (manifest.json)."]
           if left_out else []),
         "Not submitted on-chain. The software that made this bundle holds no key, signs nothing "
@@ -253,8 +256,9 @@ def _chinese(draft: Draft, review: Review, left_out: list[str]) -> list[str]:
         _signed_chinese(state),
         *[f"{visible(one.reviewer)} 的决定为“{one.verdict}”：{visible(one.reason)}"
           for one in _others(state)],
-        f"检查：{_count(draft, 'error')}项阻断性问题，{_count(draft, 'warning')}项警告"
+        f"检查：{_count(draft, review, 'error')}项阻断性问题，{_count(draft, review, 'warning')}项警告"
         "（findings.json）。",
+        *[f"{visible(one.by)} 允许保留 {one.rule} 的一项问题：{visible(one.reason)}" for one in _used(draft, review)],
         *([f"因不符合限制而未导出：{'、'.join(left_out)}（manifest.json）。"] if left_out else []),
         "未提交上链。生成本文件包的软件不持有密钥，不签名，也不提交任何内容。",
         "",
@@ -291,8 +295,14 @@ def _others(state: QuorumState) -> list[Decision]:
     return [one for one in state.standing if one.verdict != "approve"]
 
 
-def _count(draft: Draft, severity: Severity) -> int:
-    return sum(one.severity == severity for one in draft.findings)
+def _count(draft: Draft, review: Review, severity: Severity) -> int:
+    return sum(one.severity == severity for one in standing(review.findings(draft)))
+
+
+def _used(draft: Draft, review: Review) -> list[Waiver]:
+    """Return the waivers that let a finding stand, each once."""
+    waived = [one for one in review.findings(draft) if isinstance(one, WaivedFinding)]
+    return list(dict.fromkeys(waiver for one in waived for waiver in one.waivers))
 
 
 def _hashes(draft: Draft, review: Review, labels: tuple[str, str, str]) -> list[str]:

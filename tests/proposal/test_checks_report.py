@@ -85,9 +85,9 @@ def test_an_error_needs_two_different_people_the_exact_words_and_the_permission_
     again = Waiver(rule=error.rule, reason="still open", by=" ada ", excerpt_hash=exact)
     loose = [Waiver(rule=error.rule, reason="any of them", by=by) for by in ("Ada", "Bob")]
     assert blocks(standing(apply_waivers([error], [ada, bob])))
-    assert blocks(standing(apply_waivers([error], [ada, again], errors_may_be_waived=True)))
-    assert blocks(standing(apply_waivers([error], loose, errors_may_be_waived=True)))
-    assert not blocks(standing(apply_waivers([error], [ada, bob], errors_may_be_waived=True)))
+    assert blocks(standing(apply_waivers([error], [ada, again], overridable=[error.rule])))
+    assert blocks(standing(apply_waivers([error], loose, overridable=[error.rule])))
+    assert not blocks(standing(apply_waivers([error], [ada, bob], overridable=[error.rule])))
 
 
 def test_a_waiver_for_some_words_does_not_cover_others() -> None:

@@ -38,6 +38,7 @@ def bad_calls() -> list[Any]:
         pytest.param("GET", "/v1/drafts/d-0/events", {}, 404, "no draft 'd-0'", id="events"),
         pytest.param("POST", "/v1/drafts/d-0/resume", {}, 404, "no draft 'd-0'", id="resume"),
         pytest.param("POST", "/drafts/d-0/signature", {}, 401, "please sign in", id="signature"),
+        pytest.param("POST", "/drafts/d-0/waivers", {}, 401, "please sign in", id="waivers"),
         pytest.param("GET", f"/v1/drafts/{'x' * 41}", {}, 422, "draft_id", id="long-id"),
         pytest.param("PUT", "/v1/drafts", {}, 405, "does not take PUT", id="method"),
         pytest.param("GET", "/v1/drafts?limit=0", {}, 422, "'query.limit'", id="limit"),
