@@ -23,6 +23,7 @@ from proposal.document import parse
 from rewards.analysis import Analysis
 from rewards.score import Reason, Score, quantise
 from rewards.tone_model import ToneModel, load_tone_model
+from rewards.tone_phrases import chinese_hits, english_hits
 
 MIN_SENTENCES = 8
 MIN_WORDS = 6
@@ -123,11 +124,14 @@ def sentence_severity(sentence: str) -> float:
 def tone_hits(context: CheckContext, model: ToneModel) -> Iterator[ToneHit]:
     """Yield everything in the text that is not neutral: phrases, typography, and what the classifier is sure of."""
     quoted = Spans((quote.start, quote.end) for quote in context.document.quotes)
+    found: list[ToneHit] = []
     for rule in ("NE-certainty", "NE-loaded", "NE-pressure"):
         for group, hit in hits(context, rule):
             if not context.not_prose.covers(hit.start):
                 weight = _weight(group) * (QUOTED if quoted.covers(hit.start) else 1.0)
-                yield ToneHit(hit.start, hit.end, weight, group.says)
+                found.append(ToneHit(hit.start, hit.end, weight, group.says))
+    yield from found
+    yield from _wordings(context, quoted, Spans((hit.start, hit.end) for hit in found))
     yield from _typography(context)
     for weasel in [word for word in _WEASELS if word in context.folded]:
         for match in re.finditer(rf"(?<![a-z]){weasel}(?![a-z])", context.folded):
@@ -141,6 +145,18 @@ def tone_hits(context: CheckContext, model: ToneModel) -> Iterator[ToneHit]:
         weight = model.weight(sentence.text)
         if weight and not quoted.covers(sentence.start):
             yield ToneHit(sentence.start, sentence.end, weight, "reads like advertising or pressure")
+
+
+def _wordings(context: CheckContext, quoted: Spans, known: Spans) -> Iterator[ToneHit]:
+    """Yield the wording that only the reward minds; what the checks found already is not counted twice."""
+    found = list(english_hits(context.folded, context.words))
+    if not context.text.isascii():
+        found += chinese_hits(context.folded)
+    for hit in found:
+        if known.covers(hit.start) or known.covers(hit.end - 1) or context.not_prose.covers(hit.start):
+            continue
+        weight = hit.wording.weight * (QUOTED if quoted.covers(hit.start) else 1.0)
+        yield ToneHit(hit.start, hit.end, weight, hit.wording.says)
 
 
 def _weight(group: Group) -> float:

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from proposal.hashing import sha256_data, sha256_text
+from proposal.hashing import sha256_data
 from rewards.tone import sentence_severity
 from rewards.tone_model import RECORD, WEIGHTS, load_tone_model
 from rewards.tone_training import (
     HELD_OUT,
     TRAINED_ON,
-    VOCABULARY,
     chinese_sentences,
     loaded_variants,
     sentences_of,
     share_flagged,
     vocabulary,
+    vocabulary_hash,
 )
 
 CASES = Path(__file__).parents[1] / "cases" / "tone"
@@ -46,6 +46,10 @@ def found(texts: list[str]) -> list[str]:
         ("fresh.yaml", "en", "neutral"),
         ("fresh.yaml", "zh", "neutral"),
         ("fresh.yaml", "zh_second", "neutral"),
+        ("held_out.yaml", "en", "neutral"),
+        ("held_out.yaml", "zh", "neutral"),
+        ("held_out_second.yaml", "en", "neutral"),
+        ("held_out_second.yaml", "zh", "neutral"),
     ],
 )
 def test_no_neutral_sentence_is_called_loaded(place: tuple[str, ...]) -> None:
@@ -55,11 +59,13 @@ def test_no_neutral_sentence_is_called_loaded(place: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("place", "at_least"),
     [
-        (("english.yaml", "loaded"), 0.75),
-        (("chinese.yaml", "loaded"), 0.65),
-        (("fresh.yaml", "en", "loaded"), 0.55),
-        (("fresh.yaml", "zh", "loaded"), 0.5),
-        (("fresh.yaml", "zh_second", "loaded"), 0.4),
+        (("english.yaml", "loaded"), 0.95),
+        (("chinese.yaml", "loaded"), 0.95),
+        (("fresh.yaml", "en", "loaded"), 0.9),
+        (("fresh.yaml", "zh", "loaded"), 0.9),
+        (("fresh.yaml", "zh_second", "loaded"), 0.9),
+        (("held_out_second.yaml", "en", "loaded"), 0.8),
+        (("held_out_second.yaml", "zh", "loaded"), 0.85),
     ],
 )
 def test_most_loaded_sentences_are_found(place: tuple[str, ...], at_least: float) -> None:
@@ -77,7 +83,7 @@ def test_the_weights_are_small_and_belong_to_their_record() -> None:
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     assert WEIGHTS.stat().st_size < 2_000_000
     assert record["weights_sha256"] == sha256_data(sorted(load_tone_model().weights.items()))
-    assert record["vocabulary_sha256"] == sha256_text(VOCABULARY.read_text(encoding="utf-8")), "train again"
+    assert record["vocabulary_sha256"] == vocabulary_hash(), "train again"
 
 
 def test_training_leaves_daos_out() -> None:
