@@ -164,12 +164,14 @@ test-cluster: .venv-cluster/.ready ## The rows of a stream, made by two workers 
 	.venv-cluster/bin/python -m pytest -v -m cluster tests/data_prep
 
 .PHONY: bench
-bench: .venv/.ready-dev .venv-model/.ready-train model ## Measure: parsing, checks (speed, recall, false blocks), data, the model server, training
+bench: .venv/.ready-dev .venv-model/.ready-train model ## Measure: parsing, checks (speed, recall, false blocks), data, rewards, tone, the model server, training
 	@$(BIN)/python -m tests.bench.bench_document
 	@$(BIN)/python -m tests.bench.bench_checks speed
 	@$(BIN)/python -m tests.bench.bench_checks recall --each 200
 	@$(BIN)/python -m tests.bench.bench_checks blocking
 	@$(MODEL)/python -m tests.bench.bench_data
+	@$(BIN)/python -m tests.bench.bench_rewards
+	@$(BIN)/python -m tests.bench.bench_tone
 	@$(BIN)/python -m tests.bench.bench_model_server
 	@$(MODEL)/python -m tests.bench.bench_training packing
 	@$(MODEL)/python -m tests.bench.bench_training overhead

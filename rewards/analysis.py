@@ -56,6 +56,7 @@ class Counts:
     invented: int = 0
     written_out: int = 0
     wrong_meaning: int = 0
+    unnamed: int = 0
     vague: int = 0
     ids: set[str] = field(default_factory=set)
     taken_on_trust: set[str] = field(default_factory=set)
@@ -198,6 +199,9 @@ def _count_figures(figures: Sequence[Figure], counts: Counts) -> None:
         if figure.meaning == "wrong":
             counts.wrong_meaning += 1
             counts.say("meaning", f"“{figure.part.text}” stands for something else", figure.part)
+        if figure.meaning == "unnamed":
+            counts.unnamed += 1
+            counts.say("unnamed", f"no word around “{figure.part.text}” says what it measures", figure.part)
 
 
 def _count_unresolved(cites: Sequence[Cite], counts: Counts) -> None:
@@ -344,4 +348,6 @@ def _support(statement: Statement, figures: Sequence[Figure], used: bool) -> flo
 def _credit(figure: Figure) -> float:
     if figure.verdict not in {"cited", "derived"} or figure.written_out or figure.meaning == "wrong":
         return 0.0
-    return 0.5 if figure.stretched or figure.meaning == "unnamed" else 1.0
+    if figure.meaning == "unnamed":
+        return 0.25
+    return 0.5 if figure.stretched else 1.0

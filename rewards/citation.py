@@ -8,7 +8,8 @@
     value       F1 · (½+½·coverage) · 2^(−1.25·U) · 0.65^W · 0.7^(M+N) · 0.85^D · gate
 
 U unresolved ids, links and hashes; W invented figures and quotations; M sentences that cite other evidence than states
-their figure; N figures in words; D citations on sentences that claim nothing. These are counts and no shares, because a
+their figure; N figures in words; D citations on sentences that claim nothing, and figures that stand in sentences
+without a word of what they measure. These are counts and no shares, because a
 share can be diluted by adding text.
 """
 
@@ -59,7 +60,7 @@ def faults(counts: Counts) -> float:
     unresolved, invented, wrong = (
         min(MAX_COUNTED, count) for count in (counts.unresolved, counts.invented, counts.miscited + counts.written_out)
     )
-    decorative = min(MAX_COUNTED, counts.decorative)
+    decorative = min(MAX_COUNTED, counts.decorative + counts.unnamed)
     return float(2.0 ** (-1.25 * unresolved)) * 0.65**invented * 0.7**wrong * 0.85**decorative
 
 

@@ -40,7 +40,7 @@ _FORBIDDEN = frozenset(
         "AD-recipient-is-token",
     }
 )
-_FORBIDDEN_WHOLE = frozenset({"NE-drawbacks", "NE-options", "NE-title"})
+_FORBIDDEN_WHOLE = frozenset({"NE-drawbacks", "NE-options", "NE-title", "ST-len-title", "ST-len-choices"})
 _SERVER_SAYS = {"TY-coi": "conflicts", "TY-funding-budget": "parameters"}
 """Requirements that the server's own sections meet, by the content that meets them."""
 

@@ -5,7 +5,8 @@
 
 The count beside the rate keeps a long list of right figures from hiding a wrong one; n_min keeps a text without
 figures from being the safest one. A figure in words, one that stands for something else, and an amount without a
-number ("a considerable sum") count half.
+number ("a considerable sum", "dozens of", "one in three") count half, as does a hedge before a figure that evidence
+states; a figure in a sentence without a word of what it measures counts a quarter.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from rewards.analysis import Analysis
 from rewards.citation import MAX_COUNTED, MIN_CLAIMS
 from rewards.score import Reason, Score, quantise
 
-_CODES = {"invented", "quote-invented", "written-out", "meaning", "vague"}
+_CODES = {"invented", "quote-invented", "written-out", "meaning", "unnamed", "vague"}
 
 
 def unsupported(analysis: Analysis) -> float:
     """Return how many figures nothing states; half for those that are disguised, misplaced or left vague."""
     counts = analysis.counts
-    return counts.invented + 0.5 * (counts.written_out + counts.wrong_meaning + counts.vague)
+    half = counts.written_out + counts.wrong_meaning + counts.vague
+    return counts.invented + 0.5 * half + 0.25 * counts.unnamed
 
 
 def unsupported_rate(analysis: Analysis) -> float:

@@ -6,7 +6,9 @@ by itself, so a gate in its own column could be outvoted by the others.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from proposal.checks.framework import CheckContext
@@ -24,6 +26,8 @@ MAX_COPIED = 0.35
 MIN_PROSE = 0.4
 """Share of the words that must stand in sentences when a text also lists evidence."""
 
+_BLOB = re.compile(r"(?<![A-Za-z0-9+/=_:.-])(?!0x|ipfs|Qm|bafy)[A-Za-z0-9+/]{40,400}={0,2}(?![A-Za-z0-9+/=_-])")
+
 Stage = Literal["early", "middle", "late"]
 """Early in training each violation halves a reward, so that a weak model still sees a slope; later it voids it."""
 
@@ -39,6 +43,11 @@ def violations(reading: Reading, ground: Ground, context: CheckContext) -> list[
         Reason("code", "a code block may hide figures from a reader", block.start, block.end)
         for block in document.blocks
         if block.kind == "code" and _says_something(document.text[block.start : block.end])
+    ]
+    found += [
+        Reason("code", f"a run of code that no reader can read: {match[0][:24]}…", match.start(), match.end())
+        for match in _BLOB.finditer(document.text)
+        if _is_encoded(match[0])
     ]
     found += [
         Reason("injection", f"{group.says}: {document.text[hit.start : hit.end][:80]}", hit.start, hit.end)
@@ -66,6 +75,13 @@ def _hidden(document: Document) -> list[Reason]:
             Reason("hidden", f"hidden text ({part.kind.replace('_', ' ')}): {text[:60]}", part.start, part.end)
         )
     return found
+
+
+def _is_encoded(run: str) -> bool:
+    """Tell text in base 64 from a long word, a slug, a hash and an address: it mixes cases and digits without order."""
+    letters = [sign.islower() for sign in run if sign.isalpha()]
+    changes = sum(left != right for left, right in pairwise(letters))
+    return changes >= len(run) // 5 and any(sign.isdigit() for sign in run) and not run.startswith("0x")
 
 
 def _says_something(code: str) -> bool:

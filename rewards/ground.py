@@ -74,6 +74,7 @@ _SCHEMA_WORDS = frozenset(
 )
 _HEX = re.compile(r"0x[0-9a-fA-F]{64}(?![0-9a-fA-F])")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}(?![0-9a-fA-F])")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,250}\.eth(?![A-Za-z0-9-])")
 _COUNTERS = {"people"}
 """Units that count without saying what: "338名" counts creators, voters or members."""
 _SCALES = (1.0, 100.0, 0.01, 10_000.0, 0.0001, 1 / 7, 7.0)
@@ -112,6 +113,7 @@ class Ground:
     links: dict[str, str]
     hashes: dict[str, str]
     addresses: frozenset[str]
+    names: frozenset[str]
     topics: dict[str, frozenset[str]]
     excerpts: dict[str, frozenset[str]]
     weights: dict[str, float]
@@ -185,6 +187,11 @@ def ground_of(task: Task) -> Ground:
             found.lower()
             for text in (*brief_texts, *(canonical_json(item) for item in items))
             for found in _ADDRESS.findall(text)
+        ),
+        names=frozenset(
+            found.lower()
+            for text in (*brief_texts, *(canonical_json(item) for item in items), task.template.model_dump_json())
+            for found in _NAME.findall(text)
         ),
         topics=topics,
         excerpts={item.id: terms(item.excerpt) for item in items if item.excerpt},

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from rewards.wording import terms
+from rewards.wording import GENERIC, PERIODS, terms
 
 if TYPE_CHECKING:
     from rewards.ground import Known
@@ -20,9 +21,9 @@ Meaning = Literal["right", "unnamed", "wrong", "unknown"]
 """`unnamed`: no word of the label stands in the sentence; `unknown`: there is nothing to compare with."""
 
 _UP = re.compile(
-    r"(?<![a-z])(?:rose|rise[sn]?|rising|grew|grow[sn]?|growing|increas(?:ed?|es|ing)|climbed|gain(?:ed|s)?"
+    r"(?<![a-z])(?:rose|rise[sn]?|rising|grew|climb(?:s|ing)?|soared|surged|recovered|improved|grow[sn]?|growing|increas(?:ed?|es|ing)|climbed|gain(?:ed|s)?"
     r"|went up|jumped)(?![a-z])"
-    r"|上升|增长|增加|上涨|提高|升至|增至|涨至"
+    r"|上升|增长|增加|上涨|提高|升至|增至|涨至|回升|攀升|升到|涨到"
 )
 _DOWN = re.compile(
     r"(?<![a-z])(?:fell|falls?|fallen|falling|dropp?(?:ed|s|ing)?|declin(?:ed?|es|ing)|decreas(?:ed?|es|ing)|shrank|lost"
@@ -39,6 +40,8 @@ def meanings(figures: Sequence[Figure], statement: Statement) -> None:
     backed = [figure for figure in figures if figure.verdict in {"cited", "derived"} and figure.known]
     for figure in backed:
         figure.meaning = _named(figure, statement)
+    _check_negation(backed, statement)
+    _check_single_direction(backed, statement)
     told = [figure for figure in figures if figure.verdict in {"cited", "derived", "brief"} and figure.known]
     for figure in told:
         is_date = figure.verdict == "brief" and all(known.value.unit == "date" for known in figure.known)
@@ -61,7 +64,9 @@ def _named(figure: Figure, statement: Statement) -> Meaning:
 
 
 def _speaks(known: Known, statement: Statement) -> bool:
-    return not known.topic.isdisjoint(statement.terms)
+    """Tell whether a word of the label stands in the sentence; of the title only where the label has none to tell."""
+    telling = known.label - GENERIC - PERIODS
+    return not (telling or known.topic).isdisjoint(statement.terms)
 
 
 def _is_about_rival(known: Known, statement: Statement, stated: set[Known]) -> bool:
@@ -112,6 +117,66 @@ def _words_apart(left: Figure, right: Figure) -> tuple[frozenset[str], frozenset
     for rival, theirs, ours in left.known[0].rivals:
         if rival is right.known[0]:
             return ours, theirs
+    return None
+
+
+_NOT = re.compile(
+    r"(?<![a-z])(?:not|never|no longer|neither|without)[ ]+([a-z'-]+(?: [a-z'-]+)?)"
+    r"|(?:不|未|没有|并非)([\u3400-\u9fff]{2,4})"
+)
+_PERIOD_ORDER = {"=first": 1, "=second": 2, "=third": 3, "=fourth": 4}
+
+
+def _check_negation(figures: Sequence[Figure], statement: Statement) -> None:
+    """Find "338 creators were not active", when 338 counts the active ones."""
+    text = statement.sentence.text.lower()
+    for match in _NOT.finditer(text):
+        denied = terms(match[1] or match[2]) - PERIODS
+        for figure in figures:
+            place = figure.part.start - statement.sentence.start
+            if abs(place - match.start()) < NEAR_FIGURE and any(
+                denied & known.label and not denied & _denied_in_label(known) for known in figure.known
+            ):
+                figure.meaning = "wrong"
+
+
+def _denied_in_label(known: Known) -> frozenset[str]:
+    """Return the terms that the label itself denies ("wallets not linked to the seller")."""
+    label = f"{known.value.label} {known.value.label_zh}".lower()
+    return frozenset().union(*(terms(match[1] or match[2]) for match in _NOT.finditer(label)))
+
+
+def _check_single_direction(figures: Sequence[Figure], statement: Statement) -> None:
+    """Find "climbed to 401,000" when the value of the period before was higher."""
+    text = statement.sentence.text.lower()
+    for figure in figures:
+        if len(figure.known) != 1 or not figure.known[0].value.is_number:
+            continue
+        place = figure.part.start - statement.sentence.start
+        before = text[max(0, place - 40) : place]
+        if not _TO_BEFORE.search(before):
+            continue
+        up, down = _UP.search(before), _DOWN.search(before)
+        earlier = _period_before(figure.known[0])
+        if earlier is None or (up is None) == (down is None):
+            continue
+        value = figure.known[0].value.value
+        if (up and value < earlier) or (down and value > earlier):  # type: ignore[operator]
+            figure.meaning = "wrong"
+
+
+_TO_BEFORE = re.compile(r"(?<![a-z])to[ ]+(?:[a-z]+[ ]+){0,1}$|(?:至|到)[约近]?$")
+NEAR_FIGURE = 60
+"""Characters within which a denial is taken to speak of a figure."""
+
+
+def _period_before(known: Known) -> Decimal | None:
+    """Return the value of the quarter before, when the evidence states it in the same item and unit."""
+    order = max((_PERIOD_ORDER.get(term, 0) for term in known.label), default=0)
+    for rival, _, _ in known.rivals:
+        theirs = max((_PERIOD_ORDER.get(term, 0) for term in rival.label), default=0)
+        if rival.source == known.source and order and theirs == order - 1 and isinstance(rival.value.value, Decimal):
+            return rival.value.value
     return None
 
 

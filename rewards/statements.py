@@ -34,12 +34,27 @@ _VAGUE = re.compile(
     r"|percentages?|fractions?|quantit(?:y|ies)|budgets?)(?![a-z])|(?<![A-Za-z])[Aa] (?:lot|great deal) of(?![a-z])"
     r"|(?:相当|颇为)?可观的?(?:数额|数量|金额|比例|份额|规模)?|一定(?:数量|数额|金额|比例|份额)的?|若干(?:金额|数额|资金)?"
     r"|(?:相当|较|很)大(?:的?(?:数额|金额|比例|份额))"
+    r"|(?<![A-Za-z])(?:[Dd]ozens|[Hh]undreds|[Tt]housands|[Ss]cores) of(?![a-z])"
+    r"|(?<![A-Za-z])(?:[Ss]everal|[Mm]any|[Aa] few) (?:dozen|hundred|thousand|million)(?![a-z])"
+    r"|(?<![A-Za-z])[Oo]ne in (?:two|three|four|five|ten)(?![a-z])"
+    r"|(?:more than )?(?:doubled|tripled|quadrupled)(?![a-z])(?! (?:from|to)(?![a-z]))"
+    r"|(?:数|几|上)(?:十|百|千|万|亿)(?=[名个位人枚笔项家次万元])|成倍(?:增长|上升|下降|减少)"
 )
 """An amount without a number: where a figure could stand, it dodges being checked."""
 _VAGUE_WORDS = (
     "onsiderable", "ignificant", "ubstantial", "izeable", "izable", "arge ", "uge ", "reat ", "ertain ", "nspecified",
     "ontrivial", "eaningful", "odest", " lot of", " deal of", "可观", "一定", "若干", "很大", "较大", "相当大",
+    "ozens of", "undreds of", "housands of", "cores of", " hundred", " thousand", " dozen", "ne in ", "bled", "pled",
+    "数十", "数百", "数千", "数万", "几十", "几百", "几千", "几万", "上百", "上千", "上万", "成倍",
 )  # fmt: skip
+_HEDGE = re.compile(
+    r"(?<![a-z])(?:perhaps|possibly|allegedly|supposedly|reportedly|arguably|it (?:may|might|could) be that|who knows)"
+    r"(?![a-z])|或许|也许|据说|据称|似乎|兴许"
+)
+"""A figure that evidence states is either stated or left out: a hedge before it dodges being held to it."""
+_ENS_NAME = re.compile(
+    r"(?<![A-Za-z0-9.@/-])[A-Za-z0-9][A-Za-z0-9-]{1,60}(?:\.[A-Za-z0-9-]{1,60}){0,3}\.eth(?![A-Za-z0-9-])"
+)
 _LOOSE = frozenset({"year", "month_day"})
 
 
@@ -137,6 +152,9 @@ def statements_of(reading: Reading, ground: Ground) -> list[Statement]:
         if index in quotes:
             _settle_quotes(statement, quotes[index], ground)
         _settle_figures(statement, [*amounts.get(index, ()), *dates.get(index, ())], reading, ground)
+        if any(figure.verdict in {"cited", "derived"} for figure in statement.figures):
+            hedge = _HEDGE.search(sentence.text.lower())
+            statement.vague = [*statement.vague, hedge[0]] if hedge else statement.vague
         statement.listing = bool(statement.figures or statement.cites) and _is_listing(statement, ground)
         if statement.figures and not statement.row and not statement.reference:
             meanings(statement.figures, statement)
@@ -195,6 +213,10 @@ def _cites(document: Document, ground: Ground) -> Iterator[Cite]:
     for address in document.addresses:
         if address.text.lower() not in ground.addresses:
             found.append(Cite(address.start, address.end, "", False))
+    if ".eth" in document.text:
+        for name in _ENS_NAME.finditer(document.text):
+            if name[0].lower() not in ground.names:
+                found.append(Cite(name.start(), name.end(), "", False))
     if "0x" in document.text:
         for odd in _ODD_HEX.finditer(document.text):
             found.append(Cite(odd.start(), odd.end(), "", False))

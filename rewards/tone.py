@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from proposal.checks.framework import CheckContext
 from proposal.checks.lexicons import Group, hits
-from proposal.checks.phrases import Spans
+from proposal.checks.phrases import Spans, has_han
 from proposal.document import parse
 from rewards.analysis import Analysis
 from rewards.score import Reason, Score, quantise
@@ -149,8 +149,8 @@ def tone_hits(context: CheckContext, model: ToneModel) -> Iterator[ToneHit]:
 
 def _wordings(context: CheckContext, quoted: Spans, known: Spans) -> Iterator[ToneHit]:
     """Yield the wording that only the reward minds; what the checks found already is not counted twice."""
-    found = list(english_hits(context.folded, context.words))
-    if not context.text.isascii():
+    found = list(english_hits(context.folded))
+    if has_han(context.folded):
         found += chinese_hits(context.folded)
     for hit in found:
         if known.covers(hit.start) or known.covers(hit.end - 1) or context.not_prose.covers(hit.start):

@@ -30,6 +30,8 @@ FOLDER = Path(__file__).parent
 WEIGHTS, RECORD = FOLDER / "tone_model.npz", FOLDER / "tone_model.json"
 
 _MAX_REMEMBERED = 60_000
+_MAX_SENTENCES = 8_000
+"""Sentences remembered: completions of one prompt share many of theirs."""
 _WORD = re.compile(r"[a-z]+(?:['’-][a-z]+){0,3}")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]{1,200}")
 _SPOKEN = frozenset("你您咱俺吧呢啊嘛呀哦哈吗谁啧哪")
@@ -88,6 +90,7 @@ class ToneModel:
     weights: dict[int, int]
     scale: float
     lines: dict[str, tuple[float, float]]
+    _sentences: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
     _words: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def probability(self, sentence: str) -> float:
@@ -97,10 +100,14 @@ class ToneModel:
 
     def weight(self, sentence: str) -> float:
         """Return what the sentence weighs as a tone hit: 0 unless the classifier is sure."""
-        sure = self.probability(sentence)
-        if sure < SURE:
-            return 0.0
-        return LOWEST_WEIGHT + (HIGHEST_WEIGHT - LOWEST_WEIGHT) * (sure - SURE) / (1 - SURE)
+        known = self._sentences.get(sentence)
+        if known is None:
+            if len(self._sentences) > _MAX_SENTENCES:
+                self._sentences.clear()
+            sure = self.probability(sentence)
+            share = (HIGHEST_WEIGHT - LOWEST_WEIGHT) * (sure - SURE) / (1 - SURE)
+            known = self._sentences[sentence] = 0.0 if sure < SURE else LOWEST_WEIGHT + share
+        return known
 
     def sum(self, sentence: str) -> float:
         """Return the sum of the weights; words are remembered, because texts share most of theirs."""

@@ -118,10 +118,10 @@ def _beginnings(places: list[list[str]]) -> Iterator[str]:
             yield from (first + second[:1] for second in places[1])
 
 
-def english_hits(folded: str, words: list[tuple[str, int]]) -> Iterator[WordingHit]:
-    """Yield the English phrases in a folded text; `words` are `words_of(folded)`."""
+def english_hits(folded: str) -> Iterator[WordingHit]:
+    """Yield the English phrases in a folded text."""
     groups = wordings("en")
-    for hit in _english().find(folded, words):
+    for hit in _english().find(folded):
         yield WordingHit(hit.start, hit.end, groups[int(hit.phrase.tag)])
 
 

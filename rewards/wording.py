@@ -250,6 +250,7 @@ def _term(word: str) -> str:
     return _BY_STEM.get(stem, "" if word in STOP else stem)
 
 
+@lru_cache(maxsize=8_192)
 def terms(text: str) -> frozenset[str]:
     """Return the topic of a text: stems, pairs of Chinese characters, and concepts (marked '=').
 
