@@ -543,9 +543,9 @@ def _check_calls(turns: Sequence[Turn], tools: Sequence[str], report: Report) ->
 Training = Literal["pt", "sft", "dpo", "kto", "grpo", "rm"]
 
 
-def check_for(row: RawRow, training: Training, path: Path) -> list[Fault]:
+def check_for(row: RawRow, training: Training, path: Path, *, images: Path = Path()) -> list[Fault]:
     """Return why ms-swift could not train on a row as the method needs, or would train something
-    else than it says.
+    else than it says; `images` is the folder its relative image paths begin at.
     """
     faults: list[Fault] = []
 
@@ -578,7 +578,7 @@ def check_for(row: RawRow, training: Training, path: Path) -> list[Fault]:
         _check_label(data, report)
     if training == "grpo":
         _check_reward_columns(data, report)
-    check_media(data, turns, Path(), None, report)
+    check_media(data, turns, images, None, report)
     return [fault for fault in faults if fault.code not in NOTED]
 
 

@@ -22,6 +22,8 @@ from proposal.values import Language
 
 MAX_POINTS = 60
 MAX_LINES = 3
+LEAST_VALUE = 1e-9
+"""Least value above zero: what is smaller has no axis that anybody could read."""
 
 Direction = Literal["rises", "falls"]
 
@@ -69,6 +71,8 @@ class ChartData(_Closed):
                 raise ValueError(f"'{line.name}' has {len(line.values)} values for {len(self.days)} days")
             if any(value < 0 for value in line.values):
                 raise ValueError(f"'{line.name}' has a value below zero, which these charts do not draw")
+            if any(0 < value < LEAST_VALUE for value in line.values):
+                raise ValueError(f"'{line.name}' has a value below {LEAST_VALUE:g}: write it in a smaller unit")
         if len({line.name for line in self.lines}) < len(self.lines):
             raise ValueError("two series have the same name")
         return self

@@ -5,7 +5,7 @@
     python recipes/export.py onnx out/merged --out out/onnx
     python recipes/export.py layout runs/sft --out out/hub --licence apache-2.0
 
-Tested  tiny model and SmolLM2-135M on 2 CPU cores (merge, compressed, bnb, onnx, layout); never on a GPU
+Tested  a tiny model on 2 CPU cores (merge, compressed, bnb, onnx, layout); no larger one, and never on a GPU
 Memory  the model in its own precision, once; quantise also one layer in float32
 Expect  8 B parameters in 4 bit: about 6 GB with embeddings in 16 bit (recipes.compress.quantised_bytes)
 

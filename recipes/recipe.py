@@ -9,6 +9,7 @@ relative path is read from the folder the command runs in, as ms-swift reads it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,6 +91,11 @@ class Recipe:
         """Return a whole number; what is none is reported by the check of values."""
         value = str(self.values.get(key, default))
         return int(value) if value.lstrip("-").isdigit() else default
+
+    @property
+    def image_root(self) -> Path:
+        """Return the folder at which ms-swift begins relative image paths; the environment goes before the file."""
+        return Path({**self.env, **os.environ}.get("ROOT_IMAGE_DIR", ""))
 
     def with_override(self, key: str, value: Any) -> Recipe:
         """Return the recipe with one more value set from the command line."""

@@ -109,6 +109,7 @@ class Ground:
     order: tuple[int, ...]
     dates: tuple[Known, ...]
     days: dict[dt.date, list[Known]]
+    periods: dict[tuple[dt.date, str], list[Known]]
     by_slot: dict[str, Known]
     links: dict[str, str]
     hashes: dict[str, str]
@@ -131,7 +132,8 @@ class Ground:
         if not isinstance(part, Amount):
             if part.precision == "day":
                 return self.days.get(part.date, []) if part.date else []
-            return [known for known in self.dates if matches_date(known.value, part)]
+            named = [known for known in self.dates if matches_date(known.value, part)]
+            return [*named, *self.periods.get((part.date, part.precision), ())] if part.date else named
         question = (part.value, part.unit, part.scale, part.decimals, part.approx)
         known = self.answers.get(question)
         if known is None:
@@ -180,6 +182,7 @@ def ground_of(task: Task) -> Ground:
         order=tuple(index for _, index in pairs),
         dates=dates,
         days=days,
+        periods=_periods(task),
         by_slot={value.slot: value for value in known if value.name},
         links=dict(_links(task)),
         hashes={found.lower(): item.id for item in reversed(items) for found in _hashes(item)},
@@ -208,7 +211,7 @@ def ground_of(task: Task) -> Ground:
 
 
 def _known(task: Task) -> Iterator[Known]:
-    """Yield the named values of the evidence and the parameters of the brief."""
+    """Yield the named values of the evidence and the figures of the brief: parameters and amounts of actions."""
     for item in task.evidence.values():
         title = terms(f"{item.title} {item.title_zh}")
         for name, value in item.values.items():
@@ -218,7 +221,7 @@ def _known(task: Task) -> Iterator[Known]:
         if item.block is not None:
             yield Known(item.id, "", Value(value=Decimal(item.block), unit="count"), frozenset(), title)
         yield Known(item.id, "", Value(value=item.retrieved_at.date(), unit="date"), frozenset(), title)
-    for name, value in task.brief.parameters.items():
+    for name, value in task.brief.figures.items():
         yield _one("P", name, value, frozenset())
 
 
@@ -230,20 +233,8 @@ def _one(source: str, name: str, value: Value, title: frozenset[str]) -> Known:
 
 
 def _read_from_texts(task: Task) -> Iterator[Known]:
-    """Yield figures and dates that stand in running text: excerpts, titles, labels, the brief's own words."""
-    texts = [(item.id, f"{item.title}. {item.title_zh}。 {item.excerpt}") for item in task.evidence.values()]
-    texts += [
-        (item.id, value.value)
-        for item in task.evidence.values()
-        for value in item.values.values()
-        if isinstance(value.value, str)
-    ]
-    labels = [
-        (item.id, f"{value.label}. {value.label_zh}。")
-        for item in task.evidence.values()
-        for value in item.values.values()
-    ]
-    for source, text in [*texts, *labels, *(("P", text) for text in _brief_texts(task))]:
+    """Yield figures and days that stand in running text."""
+    for source, text in _texts(task):
         document = parse(text)
         for amount in document.amounts:
             if amount.kind != "ordinal":
@@ -253,6 +244,29 @@ def _read_from_texts(task: Task) -> Iterator[Known]:
         for mention in document.dates:
             if mention.date is not None and mention.precision == "day":
                 yield Known(source, "", Value(value=mention.date, unit="date"), frozenset(), frozenset())
+
+
+def _periods(task: Task) -> dict[tuple[dt.date, str], list[Known]]:
+    """Return the months, quarters and years that running text names, by their first day and kind."""
+    found: dict[tuple[dt.date, str], list[Known]] = {}
+    for source, text in _texts(task):
+        for mention in parse(text).dates:
+            if mention.date is not None and mention.precision != "day":
+                known = Known(source, "", Value(value=mention.date, unit="date"), frozenset(), frozenset())
+                found.setdefault((mention.date, mention.precision), []).append(known)
+    return found
+
+
+def _texts(task: Task) -> Iterator[tuple[str, str]]:
+    """Yield the running texts of a task with where they stand: excerpts, titles, labels, the brief's own words."""
+    for item in task.evidence.values():
+        yield item.id, f"{item.title}. {item.title_zh}。 {item.excerpt}"
+        for value in item.values.values():
+            if isinstance(value.value, str):
+                yield item.id, value.value
+            yield item.id, f"{value.label}. {value.label_zh}。"
+    for text in _brief_texts(task):
+        yield "P", text
 
 
 def _brief_texts(task: Task) -> tuple[str, ...]:

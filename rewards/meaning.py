@@ -60,7 +60,10 @@ def _named(figure: Figure, statement: Statement) -> Meaning:
         stated = {known for other in statement.figures for known in other.known}
         if all(_is_about_rival(known, statement, stated) for known in named):
             return "wrong"
-    return "right" if any(_speaks(known, statement) for known in named) else "unnamed"
+    if any(_speaks(known, statement) for known in named):
+        return "right"
+    # A day is told by what happened on it ("went back to the treasury on …"), seldom by the words of its label.
+    return "unknown" if all(known.value.unit == "date" for known in named) else "unnamed"
 
 
 def _speaks(known: Known, statement: Statement) -> bool:
@@ -134,10 +137,17 @@ def _check_negation(figures: Sequence[Figure], statement: Statement) -> None:
         denied = terms(match[1] or match[2]) - PERIODS
         for figure in figures:
             place = figure.part.start - statement.sentence.start
-            if abs(place - match.start()) < NEAR_FIGURE and any(
-                denied & known.label and not denied & _denied_in_label(known) for known in figure.known
+            between = text[match.end() : place] if place > match.end() else text[place : match.start()]
+            if (
+                len(between) < NEAR_FIGURE
+                and not _CLAUSE_END.search(between)
+                and any(denied & known.label and not denied & _denied_in_label(known) for known in figure.known)
             ):
                 figure.meaning = "wrong"
+
+
+_CLAUSE_END = re.compile(r"[;:；：—]|,\s")
+"""Ends what a denial speaks of: "may not be finished: 13 were finished"."""
 
 
 def _denied_in_label(known: Known) -> frozenset[str]:

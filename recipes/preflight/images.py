@@ -53,7 +53,11 @@ def _most_images(recipe: Recipe) -> tuple[int, str]:
         path = Path(file_part(text))
         for item in read_rows(path) if path.is_file() else ():
             images = item.data.get("images") if isinstance(item, RawRow) else None
-            there = [image for image in images if Path(str(image)).is_file()] if isinstance(images, list) else []
+            there = _found(images, recipe.image_root)
             if isinstance(item, RawRow) and len(there) > most:
                 most, place = len(there), f"{path}:{item.line} row {item.number}, images"
     return most, place
+
+
+def _found(images: object, root: Path) -> list[object]:
+    return [image for image in images if (root / str(image)).is_file()] if isinstance(images, list) else []

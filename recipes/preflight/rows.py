@@ -29,7 +29,7 @@ def rows_parse(recipe: Recipe) -> Iterator[Problem]:
         ("chord_sft_dataset", "sft"),
     ):
         for path in data_paths(recipe, key):
-            yield from _row_problems(path, training)
+            yield from _row_problems(path, training, recipe.image_root)
 
 
 def data_paths(recipe: Recipe, key: str) -> list[Path]:
@@ -43,12 +43,12 @@ def _training(recipe: Recipe) -> Training:
     return kinds.get(recipe.method.name, "sft")
 
 
-def _row_problems(path: Path, training: Training) -> Iterator[Problem]:
+def _row_problems(path: Path, training: Training, images: Path) -> Iterator[Problem]:
     faults: list[Fault] = []
     pairs: Counter[str] = Counter()
     count = rows = 0
     for item in read_rows(path):
-        found = [item] if isinstance(item, Fault) else check_for(item, training, path)
+        found = [item] if isinstance(item, Fault) else check_for(item, training, path, images=images)
         if isinstance(item, RawRow):
             rows += 1
             pairs.update(name for name in ("rejected_response", "rejected_messages") if name in item.data)
