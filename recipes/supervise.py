@@ -54,23 +54,25 @@ def supervise(command: Sequence[str], environment: Mapping[str, str], *, run: Pa
     """Run a command and everything it starts as one group until it ends; return its exit code."""
     stacks = prepare_stacks(run, node_name(STACKS_FOLDER))
     display = display_for(run.name)
+    process: subprocess.Popen[bytes] | None = None
     before = signal.signal(signal.SIGTERM, _interrupt)
-    reader = LogReader(run / LOG_FILE, from_end=True)
-    with (run / node_name(OUTPUT_FILE)).open("ab") as output:
-        process = subprocess.Popen(
-            command, env=with_stacks(environment, stacks), start_new_session=True, stdout=output,
-            stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        display.start()
-        try:
+    try:
+        reader = LogReader(run / LOG_FILE, from_end=True)
+        with (run / node_name(OUTPUT_FILE)).open("ab") as output:
+            process = subprocess.Popen(
+                command, env=with_stacks(environment, stacks), start_new_session=True, stdout=output,
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            display.start()
             return _follow(process, run, stacks, reader, display, watch)
-        except KeyboardInterrupt:
+    except KeyboardInterrupt:
+        if process is not None:
             end_group(process, stacks)
-            return INTERRUPTED
-        finally:
-            display.stop()
-            signal.signal(signal.SIGTERM, before)
-            remove_unused_stacks(stacks)
+        return INTERRUPTED
+    finally:
+        display.stop()
+        signal.signal(signal.SIGTERM, before)
+        remove_unused_stacks(stacks)
 
 
 def _follow(
