@@ -55,7 +55,7 @@ def to_text(analysis: Analysis) -> str:
     lines += ["Sentence by sentence", ""]
     for statement in analysis.statements:
         lines.append(f"  {_mark(statement)} {' '.join(statement.sentence.text.split())}")
-        lines += [f"      {_MARKS[figure.verdict]} {_figure(figure)}" for figure in statement.figures]
+        lines += [f"      {_figure_mark(figure)} {_figure(figure)}" for figure in statement.figures]
     return "\n".join(lines) + "\n"
 
 
@@ -72,11 +72,20 @@ def _reason(reason: Reason, analysis: Analysis) -> str:
 
 def _mark(statement: Statement) -> str:
     verdicts = {figure.verdict for figure in statement.figures}
-    if verdicts & {"invented", "miscited"} or statement.quotes_invented or any(not cite.id for cite in statement.cites):
+    told = {figure.meaning for figure in statement.figures}
+    stray = statement.quotes_invented or any(not cite.id for cite in statement.cites)
+    if verdicts & {"invented", "miscited"} or "wrong" in told or stray:
         return "✗"
-    if "uncited" in verdicts or statement.repeats or statement.listing:
+    if "uncited" in verdicts or "unnamed" in told or statement.repeats or statement.listing:
         return "?"
     return "✓" if verdicts & {"cited", "derived"} else " "
+
+
+def _figure_mark(figure: Figure) -> str:
+    """Return the mark of one figure: one that is right to the digit may still be told of something else."""
+    if figure.meaning == "wrong":
+        return "✗"
+    return "?" if figure.meaning == "unnamed" else _MARKS[figure.verdict]
 
 
 def _figure(figure: Figure) -> str:

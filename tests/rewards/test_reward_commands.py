@@ -15,7 +15,7 @@ from rewards.cli import reward_app
 from rewards.explain import to_html, to_text
 from rewards.fuzzing import fuzz, texts
 from rewards.replaying import advice, correlation, groups_of, rank_correlation, read_log, report
-from tests.rewards.drafts import EVIDENCE, EXAMPLE, HONEST_EN, WHOLE_EN, row, task, values
+from tests.rewards.drafts import EVIDENCE, EXAMPLE, HONEST_EN, REQUIRED, WHOLE_EN, row, task, values
 
 ALL = tuple(EVIDENCE)
 PROMPT = "Write the proposal from " + " ".join(EVIDENCE)
@@ -102,6 +102,12 @@ def test_explain_tells_what_each_figure_rests_on() -> None:
     assert "✓ 401,000 USDC: stated by the evidence cited here (E1.sales_q3)" in told
     assert "· 45,000 USDC: a figure of the brief (P.budget_total)" in told
     assert "no evidence states “35,000 USDC”" in told
+
+
+def test_a_right_figure_of_something_else_is_no_tick() -> None:
+    told = to_text(analyse(HONEST_EN.replace("a turnout of 18.9%", "a turnout of 71.4%"), task(required=REQUIRED)))
+    assert "✗ The vote on the spring rebate had a turnout of 71.4% [E5]." in told
+    assert "✗ 71.4%: stated by the evidence cited here (E5.share_for); it stands for something else" in told
 
 
 class _Page(HTMLParser):
