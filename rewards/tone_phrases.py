@@ -79,9 +79,13 @@ def _english() -> PhraseBook:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    pattern: re.Pattern[str]
-    exceptions: tuple[re.Pattern[str], ...]
+    text: str
     wording: Wording
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The phrase's pattern, compiled when a text first has its beginning: most phrases are never met."""
+        return _compiled(self.text)
 
 
 @lru_cache(maxsize=1)
@@ -89,9 +93,8 @@ def _chinese() -> dict[str, tuple[_Entry, ...]]:
     """Index the Chinese phrases by the first two characters they can begin with."""
     index: dict[str, list[_Entry]] = {}
     for wording in wordings("zh"):
-        exceptions = tuple(_compiled(text) for text in wording.unless)
         for text in dict.fromkeys(wording.phrases):
-            entry = _Entry(_compiled(text), exceptions, wording)
+            entry = _Entry(text, wording)
             for key in dict.fromkeys(_beginnings(_places(text))):
                 index.setdefault(key, []).append(entry)
     return {key: tuple(entries) for key, entries in index.items()}
@@ -101,6 +104,7 @@ def _places(phrase: str) -> list[list[str]]:
     return [place.split("|") for place in fold(phrase).split()]
 
 
+@lru_cache(maxsize=20_000)
 def _compiled(phrase: str) -> re.Pattern[str]:
     parts = []
     for words in _places(phrase):
@@ -144,6 +148,6 @@ def chinese_hits(folded: str) -> Iterator[WordingHit]:
 def _is_excepted(entry: _Entry, folded: str, start: int, end: int) -> bool:
     return any(
         found.start() < end and found.end() > start
-        for pattern in entry.exceptions
-        for found in pattern.finditer(folded, max(0, start - _NEARBY), end + _NEARBY)
+        for text in entry.wording.unless
+        for found in _compiled(text).finditer(folded, max(0, start - _NEARBY), end + _NEARBY)
     )

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 _UPPER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -74,11 +74,27 @@ class PhraseHit:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
 class _Entry:
-    phrase: Phrase
-    pattern: re.Pattern[str]
-    exceptions: tuple[re.Pattern[str], ...]
+    """A phrase with its patterns, compiled when a text first has its beginning: most phrases are never met."""
+
+    __slots__ = ("_exceptions", "_pattern", "phrase")
+
+    def __init__(self, phrase: Phrase) -> None:
+        self.phrase = phrase
+        self._pattern: re.Pattern[str] | None = None
+        self._exceptions: tuple[re.Pattern[str], ...] | None = None
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        if self._pattern is None:
+            self._pattern = _compile(self.phrase.text)
+        return self._pattern
+
+    @property
+    def exceptions(self) -> tuple[re.Pattern[str], ...]:
+        if self._exceptions is None:
+            self._exceptions = tuple(map(_compile, self.phrase.unless))
+        return self._exceptions
 
 
 _ANY = ""
@@ -98,8 +114,7 @@ class PhraseBook:
         """Index the phrases by their first word (or Chinese character), and under it by their second."""
         index: dict[str, dict[str, list[_Entry]]] = {}
         for phrase in self.phrases:
-            exceptions = tuple(_compile(text) for text in phrase.unless)
-            entry = _Entry(phrase, _compile(phrase.text), exceptions)
+            entry = _Entry(phrase)
             for first, second in dict.fromkeys(_beginnings(phrase.text)):
                 index.setdefault(first, {}).setdefault(second, []).append(entry)
         return index
@@ -114,7 +129,7 @@ class PhraseBook:
         best: dict[tuple[str, int], PhraseHit] = {}
         for entry, at in self._candidates(folded):
             match = entry.pattern.match(folded, at)
-            if match is None or (entry.exceptions and _excepted(entry, folded, match.start(), match.end())):
+            if match is None or (entry.phrase.unless and _excepted(entry, folded, match.start(), match.end())):
                 continue
             key = (entry.phrase.tag, at)
             known = best.get(key)
@@ -173,6 +188,7 @@ def _beginnings(phrase: str) -> Iterator[tuple[str, str]]:
                 yield words[0], second
 
 
+@lru_cache(maxsize=20_000)
 def _compile(phrase: str) -> re.Pattern[str]:
     """Turn a phrase into a pattern whose every repetition is bounded.
 
