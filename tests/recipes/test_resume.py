@@ -65,7 +65,10 @@ class Runs:
         made = self.lab.folder / f"resume-{method}.jsonl"
         sft = [json.loads(line) for line in (self.lab.cut / "sft.jsonl").read_text(encoding="utf-8").splitlines()]
         if method == "kto":
-            rows = [{"messages": row["messages"], "label": bool(number % 2)} for number, row in enumerate(sft)]
+            # A row that meets its own answer in its batch, or is alone in the last one, ends KTO (docs/decisions.md).
+            answers = {row["messages"][-1]["content"]: row["messages"] for row in sft}
+            turns = list(answers.values())[: len(answers) // 2 * 2]
+            rows = [{"messages": messages, "label": bool(number % 2)} for number, messages in enumerate(turns)]
             return write_rows(made, *rows)
         if method == "cpt":
             return write_rows(made, *({"messages": row["messages"][-1:]} for row in sft))

@@ -100,17 +100,19 @@ def test_a_vision_model_trains_on_pictures_and_its_tower_stays(lab: Lab) -> None
     done = trained(lab, "smoke_sft_multimodal")
     first, second = done.entries
     assert first["loss"] == pytest.approx(math.log(151_657), rel=0.05)
-    assert second["loss"] < first["loss"]
-    names = tensor_names(done.run / "checkpoint-2" / "adapter_model.safetensors")
-    assert names
-    assert not [name for name in names if "visual" in name]
+    # The steps see different rows, so their losses cannot be compared: what is learnt stands in the adapter.
+    assert second["loss"] == pytest.approx(first["loss"], rel=0.05)
+    learnt = largest_of_each(done.run / "checkpoint-2" / "adapter_model.safetensors")
+    assert max(value for name, value in learnt.items() if "lora_B" in name) > 0
+    assert not [name for name in learnt if "visual" in name]
 
 
-def tensor_names(path: Path) -> list[str]:
+def largest_of_each(path: Path) -> dict[str, float]:
+    """Return the largest absolute weight of each tensor; a LoRA's B matrices begin at zero."""
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as tensors:
-        return list(tensors.keys())
+        return {name: float(tensors.get_tensor(name).abs().max()) for name in tensors.keys()}  # noqa: SIM118
 
 
 def test_kto_starts_at_its_reference_and_moves(lab: Lab) -> None:
