@@ -79,6 +79,7 @@ def test_the_same_inputs_give_the_same_folder_and_bytes(cut: Path, tmp_path: Pat
     }
 
 
+@pytest.mark.slow
 def test_a_changed_input_gives_another_folder_and_moves_the_link(tmp_path: Path) -> None:
     source = tmp_path / "examples"
     shutil.copytree(EXAMPLES, source)
@@ -143,6 +144,7 @@ def test_a_folder_without_cases_says_what_it_looked_for(tmp_path: Path) -> None:
     assert "brief.yaml" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_command_builds_and_reports(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "data_prep.build", "--from", "examples", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -151,6 +153,7 @@ def test_the_command_builds_and_reports(tmp_path: Path) -> None:
     assert (tmp_path / "examples" / "sft.jsonl").is_file()
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_usage_for_a_wrong_source(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "data_prep.build", "--from", "nowhere", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

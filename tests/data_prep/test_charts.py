@@ -100,6 +100,7 @@ def test_a_change_of_a_percentage_is_in_points() -> None:
 # --- pictures -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_equal_input_gives_equal_bytes_within_the_budget_and_without_metadata(language: str) -> None:
     first = draw(made_up(9, 7), language=language, seed=7)  # type: ignore[arg-type]

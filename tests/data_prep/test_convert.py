@@ -109,6 +109,7 @@ def conversations(draw: st.DrawFn) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(row=conversations(), first=st.sampled_from(TARGETS), second=st.sampled_from(TARGETS))
 def test_any_conversation_comes_back_from_any_pair_of_formats_or_the_loss_is_named(
@@ -229,6 +230,7 @@ def test_convert_names_what_it_left_out(tmp_path: Path) -> None:
     assert "1 rows from sharegpt to alpaca, 1 faults" in done.stdout
 
 
+@pytest.mark.slow
 def test_build_reports_its_counts(tmp_path: Path) -> None:
     examples = Path(__file__).parents[2] / "examples"
     done = run.invoke(app(), ["build", "--from", str(examples), "--out", str(tmp_path), "--json"])

@@ -278,6 +278,7 @@ def written(path: Path, *bodies: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_file_of_proposals_becomes_a_cut_with_its_licences(tmp_path: Path) -> None:
     source = written(tmp_path / "p.jsonl", BODY, BODY.replace("57", "58"), "")
     now = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
@@ -291,6 +292,7 @@ def test_a_file_of_proposals_becomes_a_cut_with_its_licences(tmp_path: Path) -> 
     assert varied["rows"]["sft"] > manifest["rows"]["sft"]
 
 
+@pytest.mark.slow
 def test_most_shared_proposals_invert_and_every_kept_section_comes_back(shared_data: Path) -> None:
     """A sample of each DAO; docs/training.md has the figures of the whole."""
     tried = kept = 0

@@ -294,6 +294,7 @@ def test_a_repacked_archive_is_told_to_be_unpacked(tmp_path):
         read_bundle(file)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_damaged_archive_is_an_error_in_words(tmp_path_factory, data):

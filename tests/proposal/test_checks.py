@@ -36,6 +36,7 @@ PIECES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=12), max_size=40).map("".join))
 @settings(max_examples=120, deadline=None)
 def test_no_text_makes_a_check_raise(text: str) -> None:

@@ -76,6 +76,7 @@ def test_the_authors_own_prose_scores_well() -> None:
     assert scores["chrf"] > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric", "change"),
     [
@@ -146,6 +147,7 @@ def compared(change: Callable[[str], str]) -> tuple[list[System], Comparison]:
     return systems, compare(systems, {item.id: item.dao for item in PLAIN})
 
 
+@pytest.mark.slow
 def test_the_gate_refuses_a_broken_model_and_says_why() -> None:
     gate = load_gate().model_copy(update={"items": len(PLAIN)})
     _, found = compared(lambda _: "growth growth growth is guaranteed, act now [[E9]] or lose 12,345 USDC!")
@@ -176,6 +178,7 @@ def test_a_limit_on_no_metric_is_refused(tmp_path: Path) -> None:
         load_gate(path)
 
 
+@pytest.mark.slow
 def test_the_report_names_what_changed(tmp_path: Path) -> None:
     systems, found = compared(lambda _: "The programme goes on as before in all of the markets of this season.")
     text = to_markdown(systems, found, about={"items": "twelve"})
@@ -226,6 +229,7 @@ def test_the_frozen_list_is_held_out_and_can_be_made(shared_data: Path) -> None:
         assert split.own_place(item.dao, created).side == "held_out"
 
 
+@pytest.mark.slow
 def test_the_command_names_a_missing_list(tmp_path: Path) -> None:
     plan = tmp_path / "plan.yaml"
     plan.write_text(f"proposals: [{tmp_path}]\nids: {tmp_path}/none.txt\nout: {tmp_path}/out\n"

@@ -53,6 +53,7 @@ def test_no_module_of_the_rewards_shadows_a_library() -> None:
     assert not ours & libraries
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", ["1", "42"])
 def test_another_process_with_another_hash_seed_gets_the_same_numbers(seed: str) -> None:
     code = (

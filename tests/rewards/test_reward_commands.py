@@ -242,6 +242,7 @@ def test_rank_correlation_by_hand() -> None:
 # --- fuzz and bench -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_hundred_fuzzed_texts_break_no_promise() -> None:
     assert fuzz(task(), count=200, seed=1, honest=[HONEST_EN, WHOLE_EN]) == []
 
@@ -259,6 +260,7 @@ def test_the_fuzzer_reports_a_reward_that_breaks_its_promise(monkeypatch: pytest
     assert fuzz(task(), count=20, seed=1)
 
 
+@pytest.mark.slow
 def test_bench_prints_every_figure_with_what_was_wanted(tmp_path: Path) -> None:
     done = run("bench", write_rows(tmp_path, good_row()), "--step-seconds", "30")
     assert done.exit_code == 0, done.output

@@ -262,6 +262,7 @@ def test_a_reader_of_a_finished_draft_is_told_not_to_come_back(slow: Gateway) ->
     assert read_events(client, draft_id, last="not a number") != []
 
 
+@pytest.mark.slow
 def test_twenty_readers_see_the_same(slow: Gateway) -> None:
     client = client_of(slow)
     draft_id = client.post("/v1/drafts", json=an_order()).json()["id"]

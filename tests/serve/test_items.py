@@ -42,6 +42,7 @@ def model_text(entry: ItemDraft) -> str:
     return " ".join(section.text for section in entry.draft.sections if section.writer == "model")
 
 
+@pytest.mark.slow
 def test_each_line_adds_a_stage(tmp_path: Path) -> None:
     with ScriptedEndpoint(lambda _: LOADED) as endpoint:
         texts = {line: model_text(run(endpoint, tmp_path / f"{line}.jsonl", line)[0]) for line in ("raw", "grammar")}
@@ -66,6 +67,7 @@ def test_the_template_line_asks_no_model(tmp_path: Path) -> None:
     assert all(claim.verdict == "supported" for claim in first.draft.claims)
 
 
+@pytest.mark.slow
 def test_the_best_of_several_completions_is_kept(tmp_path: Path) -> None:
     def script(body: dict[str, Any]) -> str:
         return PLAIN if body["seed"] % 3 == 0 else LOADED
@@ -77,6 +79,7 @@ def test_the_best_of_several_completions_is_kept(tmp_path: Path) -> None:
     assert "no-brainer" not in model_text(entry)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     out = tmp_path / "full.jsonl"
     with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
@@ -90,6 +93,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert len(endpoint.requests) - before < before
 
 
+@pytest.mark.slow
 def test_drafts_of_two_lines_are_not_mixed(tmp_path: Path) -> None:
     with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
         run(endpoint, tmp_path / "drafts.jsonl", "full")

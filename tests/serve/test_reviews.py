@@ -275,6 +275,7 @@ def all_at_once(calls: list[Callable[[], Any]]) -> list[Any]:
     return results
 
 
+@pytest.mark.slow
 def test_of_eight_reviewers_at_once_none_is_lost_and_none_counts_twice(store: Store) -> None:
     add_finished(store, profile=ReviewProfile(approvals=5, seats=8))
     reviews = Reviews(store)
