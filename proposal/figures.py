@@ -158,6 +158,8 @@ def _figure(text: str, match: re.Match[str], last_end: int) -> _Found | None:
     if prefix is None or _NAMES.match(text, start):
         return None
     first, currency, negative, point = prefix
+    if point and "." in digits:
+        return None  # a version, such as " .4.5"
     if point:
         digits = "0." + digits
     ratio = _special(text, start, end)

@@ -365,3 +365,8 @@ def test_a_year_like_number_with_a_unit_is_an_amount() -> None:
     document = parse("It paid 2000 USDC to 2025 addresses in 2024.")
     assert figures(document.text) == ["2000 USDC", "2025 addresses"]
     assert [mention.text for mention in document.dates] == ["2024"]
+
+
+@pytest.mark.parametrize("text", ["Release .4.5 of the client.", "It is ...2.1 again.", "约 .2.75 USDC"])
+def test_a_point_before_a_number_with_a_point_makes_no_figure(text: str) -> None:
+    assert [amount.value for amount in parse(text).amounts] == []
