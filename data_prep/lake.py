@@ -29,6 +29,7 @@ from typing import Any
 
 from data_prep.policy import Policy, TextKind
 from data_prep.records import Drop
+from data_prep.whole_files import write_whole
 from proposal.errors import ConfigError, InputError, IntegrityError
 from proposal.hashing import sha256_data
 
@@ -53,17 +54,6 @@ def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it appears under its name with all its bytes, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 @dataclass(frozen=True, slots=True)

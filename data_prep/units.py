@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from data_prep.chart_rows import Picture
 from data_prep.config import BuildConfig
-from data_prep.lake import Table, record_of, write_whole
+from data_prep.lake import Table, record_of
 from data_prep.near import bands, gram_hashes, signature
 from data_prep.proposals import Proposal
 from data_prep.records import Case, Drop, Method, ReviewedDraft, Row
@@ -34,6 +34,7 @@ from data_prep.row_sets import (
 from data_prep.split import Place, Side
 from data_prep.timing import tells_outcome
 from data_prep.tokens import Tokenizer, tokenizer_of
+from data_prep.whole_files import write_whole
 from proposal.brief import Brief
 from proposal.checks import language_of
 from proposal.evidence import Evidence

@@ -13,13 +13,13 @@ import datetime as dt
 import fcntl
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from data_prep.whole_files import write_whole
 from proposal.errors import ConflictError, IntegrityError
 from proposal.hashing import sha256_data
 
@@ -65,7 +65,7 @@ class Stream:
             header = {"form": ENTRY_FORM, "request": dict(entry.request), "bodies": len(entry.bodies),
                       "retrieved_at": entry.retrieved_at.isoformat()}  # fmt: skip
             lines = "".join(json.dumps(line, ensure_ascii=True) + "\n" for line in (header, *entry.bodies))
-            _write_whole(path, gzip.compress(lines.encode("ascii"), compresslevel=6, mtime=0))
+            write_whole(path, gzip.compress(lines.encode("ascii"), compresslevel=6, mtime=0))
         return address
 
     def get(self, address: str) -> Entry:
@@ -94,7 +94,7 @@ class Stream:
         data = {"form": CURSOR_FORM, "identity": cursor.identity, "run": cursor.run, "done": cursor.done,
                 "state": dict(cursor.state)}  # fmt: skip
         text = json.dumps(data, indent=1, sort_keys=True) + "\n"
-        _write_whole(self.folder / "cursor.json", text.encode("ascii"))
+        write_whole(self.folder / "cursor.json", text.encode("ascii"))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -115,21 +115,6 @@ class Stream:
 def stream(root: Path, name: str) -> Stream:
     """Return the stream of that name in the archive at `root`."""
     return Stream(root / name)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _read(path: Path) -> Entry:
