@@ -9,6 +9,7 @@ had to be taken out before (links, lists, tables) is reported as edits beside th
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,14 @@ _STOP = frozenset(
     "this these those it its their our we they have has had not no can could may might must into than then also any all"
     "".split()
 )
+_LEADING_UP = _STOP | frozenset(
+    "about above after almost amounting approximately around at below between exactly just least less more most nearly "  # noqa: SIM905
+    "now only over per roughly than under until up via additionally also currently furthermore further hence however "
+    "moreover therefore thus".split()
+)
+"""Words that lead up to a figure and name nothing: they are no end of a label."""
+
+_CLAUSE = re.compile(r"[.;:!?()\n](?:\s|$)|[()\n]")
 _TYPES: tuple[tuple[str, ProposalType], ...] = (
     ("grant", "grants"),
     ("fund", "funding"),
@@ -303,12 +312,34 @@ def _value(printed: str) -> Value | None:
 
 
 def _label(paragraph: str, span: Span) -> str:
-    """Name a value by the words before it, else by those behind it."""
-    before = _WORD.findall(paragraph[max(0, span.start - 80) : span.start])[-5:]
-    while before and before[0].lower() in _STOP:
-        before.pop(0)
-    words = before or _WORD.findall(paragraph[span.end : span.end + 60])[:4]
-    return " ".join(words) or "figure"
+    """Name a value by the words before it in its clause, without those that only lead up to it, else by those behind.
+
+    "…the fee was increased from 20 to 50" names its values "fee was increased (from)" and "fee was increased (to)".
+    """
+    clause = _words(_CLAUSE.split(paragraph[max(0, span.start - 80) : span.start])[-1])[-7:]
+    before = _trimmed_words(clause)
+    if before:
+        lead = reversed([word.lower() for word in clause])
+        leading_up = itertools.takewhile(_LEADING_UP.__contains__, lead)
+        direction = next((word for word in leading_up if word in ("from", "to")), "")
+        return " ".join(before) + (f" ({direction})" if direction else "")
+    behind = _trimmed_words(_words(_CLAUSE.split(paragraph[span.end : span.end + 60])[0])[:5])
+    return " ".join(behind or _trimmed_words(_words(paragraph[: span.start])[-5:])) or "figure"
+
+
+def _trimmed_words(words: Sequence[str]) -> list[str]:
+    """Return words without those at their ends that name nothing."""
+    kept = list(words)
+    while kept and kept[-1].lower() in _LEADING_UP:
+        kept.pop()
+    while kept and kept[0].lower() in _LEADING_UP:
+        kept.pop(0)
+    return kept
+
+
+def _words(text: str) -> list[str]:
+    """Return the whole words of a text; a token with a digit is none, nor is a letter that stands beside one."""
+    return [match[0] for token in text.split() if not _has_digit(token) for match in _WORD.finditer(token)]
 
 
 def _slug(label: str) -> str:

@@ -291,7 +291,7 @@ def _restored(value: Any, hint: Any) -> Any:
 
 
 @contextlib.contextmanager
-def database(memory: str = "384MB") -> Iterator[Any]:
+def database(memory: str = "768MB") -> Iterator[Any]:
     """Open a DuckDB that keeps to a bounded memory and puts what is more into a folder that goes away."""
     import duckdb
 

@@ -8,15 +8,14 @@ not see the difference, the pair is a counted drop.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 from data_prep.records import Case, DpoRow, Drop
-from data_prep.rows import Prompt, answered, clean, fault, outside_grammar, prompts, required_ids
-from proposal.hashing import canonical_json, sha256_text
+from data_prep.rows import Prompt, answered, clean, fault, outside_grammar, prompts
+from data_prep.worth import total
+from proposal.hashing import sha256_text
 from proposal.mutation import slot_kinds, slotted_mutation
 from proposal.template import Template
-from rewards import REWARDS, analyse, read_task
 
 PAIRS_PER_SECTION = 3
 """Pairs of one section: fewer and different ones teach more than every variation of one text."""
@@ -43,8 +42,6 @@ TEXT_KINDS = (
 )
 """Kinds of the catalogue that words without digits, links and markup can carry, and that a section can suffer alone."""
 
-_TOTAL = next(reward for reward in REWARDS if reward.name == "dao_total")
-
 
 def mutation_pairs(case: Case, template: Template, *, seed: int = 0) -> Iterator[DpoRow | Drop]:
     """Pair each reference section with known changes for the worse; a section that none changes is a drop."""
@@ -62,7 +59,7 @@ def _pairs(chosen: str, prompt: Prompt, seed: int) -> Iterator[DpoRow | Drop]:
     for kind, rejected in _mutated(chosen, prompt, seed):
         if made == PAIRS_PER_SECTION:
             return
-        if _worth(chosen, prompt) <= _worth(rejected, prompt):
+        if total(chosen, prompt) <= total(rejected, prompt):
             detail = f"the rewards do not put the reference above its '{kind}'"
             yield Drop("not-better", prompt.key, "dpo", prompt.spec.key, detail)
             continue
@@ -92,21 +89,6 @@ def _order(identity: str) -> list[str]:
     while slots or texts:
         mixed += [half.pop(0) for half in (slots, texts) if half]
     return mixed
-
-
-@functools.lru_cache(maxsize=64)
-def _worth_of(text: str, evidence: str, brief: str, template: str, section: str, required: str) -> float:
-    row = {"dao_evidence_json": evidence, "dao_brief_json": brief, "dao_template": template, "dao_section": section,
-           "dao_required": required}  # fmt: skip
-    return _TOTAL.score(analyse(text, read_task(row, where=section))).value
-
-
-def _worth(text: str, prompt: Prompt) -> float:
-    """Return what the rewards give for a text as the answer to a prompt."""
-    case = prompt.case
-    evidence = canonical_json([item.model_dump(mode="json") for item in case.evidence.values()])
-    return _worth_of(text, evidence, canonical_json(case.brief), case.brief.template, prompt.spec.key,
-                     required_ids(prompt))  # fmt: skip
 
 
 def _row(prompt: Prompt, chosen: str, rejected: str, kind: str) -> DpoRow:

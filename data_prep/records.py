@@ -41,11 +41,11 @@ RESERVED_COLUMNS = RESERVED | {
 for it. A test compares them with the pinned release.
 """
 
-Method = Literal["cpt", "sft", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "rm"]
-METHODS: tuple[Method, ...] = ("cpt", "sft", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "rm")
+Method = Literal["cpt", "sft", "sft_best", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "rm"]
+METHODS: tuple[Method, ...] = ("cpt", "sft", "sft_best", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "rm")
 """What rows are for, and the name of their file in a cut: continued pre-training (`swift pt`), supervised fine-tuning
-of text and of pictures, preference pairs, texts judged by a committee and by a vote, prompts for reinforcement
-learning, pairs for a reward model.
+of text, of the best short texts and of pictures, preference pairs, texts judged by a committee and by a vote, prompts
+for reinforcement learning, pairs for a reward model.
 """
 
 DropReason = Literal[
@@ -73,6 +73,7 @@ DropReason = Literal[
     "not-decidable",
     "no-picture",
     "not-better",
+    "not-worth",
     "no-outcome",
     "quorum-missed",
     "signals-disagree",
@@ -167,6 +168,10 @@ class SftRow(Row):
     """Supervised fine-tuning: the last turn is the assistant's and is learnt."""
 
 
+class BestRow(SftRow):
+    """A supervised row that every reward gives full marks, short enough for a small model (`data_prep.worth`)."""
+
+
 class ChartRow(Row):
     """Supervised fine-tuning on one picture: `<image>` in the user's turn stands for it.
 
@@ -232,6 +237,7 @@ class GrpoRow(Row):
 ROW_OF: Mapping[Method, type[Row]] = {
     "cpt": CptRow,
     "sft": SftRow,
+    "sft_best": BestRow,
     "sft_multimodal": ChartRow,
     "dpo": DpoRow,
     "kto": KtoRow,

@@ -7,6 +7,7 @@ what it lacks. What is taken or added follows from the case's key and a seed, so
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Mapping, Sequence, Set
 
@@ -18,6 +19,9 @@ from proposal.slots import used_ids
 
 DISTRACTORS = 3
 """Items of other proposals that are mixed in."""
+
+MAX_REASON = 38
+"""Characters of a gap's reason."""
 
 MAX_POINTS = 1_000
 """Characters of an author's points that stay before what is asked for besides."""
@@ -77,7 +81,7 @@ def _asking(case: Case, gone: Set[str]) -> Brief:
 def _without(text: str, item: Evidence, names: Set[str], *, keep_mark: bool) -> str:
     """Put a gap that says what is missing in place of each of these figures, and take needless citations away."""
     for name in names:
-        reason = " ".join(re.findall(r"[a-z]+", (item.values[name].label or name).lower()))[:38].strip()
+        reason = _shortened(re.findall(r"[a-z]+", (item.values[name].label or name).lower()))
         text = text.replace(f"{{{{{item.id}.{name}}}}}", f"{{{{TBD:{reason or 'figure'}}}}}")
     if not keep_mark:
         return re.sub(rf"[ ]?\[\[{item.id}\]\]", "", text)
@@ -85,6 +89,12 @@ def _without(text: str, item: Evidence, names: Set[str], *, keep_mark: bool) -> 
         sentence if f"{{{{{item.id}." in sentence else re.sub(rf"[ ]?\[\[{item.id}\]\]", "", sentence)
         for sentence in re.split(r"(?<=[.!?。！？])(?=\s)", text)
     )
+
+
+def _shortened(words: Sequence[str]) -> str:
+    """Return as many of the words as a gap has room for."""
+    room = itertools.accumulate(words, lambda used, word: used + 1 + len(word), initial=-1)
+    return " ".join(word for word, used in zip(words, list(room)[1:], strict=True) if used <= MAX_REASON)
 
 
 def _rank(case: Case, text: str, seed: int) -> str:
