@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from recipes.preflight.compile_locks import no_stale_compile_lock
 from recipes.preflight.files import files_exist
 from recipes.preflight.hardware import hardware_is_there
 from recipes.preflight.images import images_fit
@@ -56,5 +57,11 @@ OF_THE_RECIPE: tuple[Check, ...] = (
 )
 """What can be told from the recipe and its files, the same on every machine."""
 
-CHECKS: tuple[Check, ...] = (*OF_THE_RECIPE, hardware_is_there, resources_suffice, environment_agrees)
+CHECKS: tuple[Check, ...] = (
+    *OF_THE_RECIPE,
+    hardware_is_there,
+    resources_suffice,
+    no_stale_compile_lock,
+    environment_agrees,
+)
 """All checks of a run, in the order their problems are listed; each passes over methods it does not concern."""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,8 @@ from typing import Any
 import pytest
 
 from proposal.prompt import prompt_hash
-from recipes.preflight import OF_THE_RECIPE, check
+from recipes.preflight import CHECKS, OF_THE_RECIPE, check
+from recipes.preflight.compile_locks import no_stale_compile_lock
 from recipes.preflight.hardware import gpu_memory, hardware_is_there
 from recipes.preflight.resources import resources_suffice
 from recipes.preflight.sizes import PROCESS_VARIABLES
@@ -221,7 +224,7 @@ MISTAKES = (
 
 @pytest.fixture(autouse=True)
 def _no_variables_of_this_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*PROCESS_VARIABLES, "IMAGE_MAX_TOKEN_NUM", "CUDA_VISIBLE_DEVICES"):
+    for name in (*PROCESS_VARIABLES, "IMAGE_MAX_TOKEN_NUM", "CUDA_VISIBLE_DEVICES", "TORCH_EXTENSIONS_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -294,3 +297,57 @@ def test_checkpoints_that_do_not_fit_the_disk_are_refused(tmp_path: Path, monkey
     (problem,) = [problem for problem in resources_suffice(loaded(path)) if "checkpoints" in problem.message]
     assert "10.0 left" in problem.message
     assert "save_total_limit" in problem.fix
+
+
+OFFLOAD = '{"zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}}}'
+
+
+def a_lock(folder: Path, age: float, *, below: str = "cpu_adam") -> Path:
+    """Leave the lock of a compile that was begun so many seconds ago."""
+    lock = folder / "extensions" / below / "lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    os.utime(lock, (time.time() - age,) * 2)
+    return lock
+
+
+@pytest.mark.parametrize("below", ["cpu_adam", "py311_cu128/cpu_adam"])
+def test_the_lock_of_a_killed_compile_is_named_with_its_age_and_cure(
+    below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = a_lock(tmp_path, 3 * 3600 + 60, below=below)
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "extensions"))
+    (problem,) = no_stale_compile_lock(with_zero(OFFLOAD)(tmp_path))
+    assert problem.where == str(lock)
+    assert "'cpu_adam' was begun 3 hours ago" in problem.message
+    assert f"rm '{lock}'" in problem.fix
+    assert no_stale_compile_lock in CHECKS
+
+
+@pytest.mark.parametrize(
+    ("named", "changed", "waits"),
+    [
+        ("zero2_offload", {}, True),
+        ("zero2", {}, False),
+        ("zero2", {"use_cpu": True}, True),
+        (OFFLOAD, {}, True),
+        (OFFLOAD.replace('"cpu"', '"none"'), {}, False),
+        ('{"optimizer": {"type": "Adam"}}', {}, True),
+        ("[]", {}, False),
+    ],
+)
+def test_a_stale_lock_matters_where_deepspeed_compiles(
+    named: str, changed: dict[str, Any], waits: bool, tmp_path: Path
+) -> None:
+    a_lock(tmp_path, 600)
+    env = {"NPROC_PER_NODE": 1, "TORCH_EXTENSIONS_DIR": str(tmp_path / "extensions")}
+    file = tmp_path / "zero.json"
+    file.write_text(named, encoding="utf-8")
+    recipe = spoilt(tmp_path, deepspeed=named if named.startswith("zero") else str(file), ENV=env, **changed)
+    assert len(list(no_stale_compile_lock(recipe))) == waits
+
+
+def test_a_compile_that_runs_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_lock(tmp_path, 100)
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(tmp_path / "extensions"))
+    assert list(no_stale_compile_lock(with_zero(OFFLOAD)(tmp_path))) == []
