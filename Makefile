@@ -99,9 +99,9 @@ model-programs:
 # --- use ------------------------------------------------------------------------------------------------------------
 
 .PHONY: model
-model: .venv/.ready-gateway .venv-model/.ready-serve ## Fetch and convert the embedded model, once, into the cache folder
+model: .venv/.ready-gateway .venv-model/.ready-serve ## Fetch the embedded model and merge our adapter into it, once, in the cache folder
 	@echo "==> the embedded model"
-	@$(BIN)/python -m serve.model_files --python $(MODEL)/python
+	@$(BIN)/python -m serve.aligned_model --python $(MODEL)/python
 
 .PHONY: demo
 demo: model ## Draft the sample brief with a real model and open the desk; ONCE=1 ends after the draft

@@ -15,15 +15,15 @@ from proposal.slots import quotation
 from proposal.template import SectionSpec
 from proposal.values import Language
 
-VERBS = {
-    "number": {"en": ("stood at", "came to", "reached", "amounted to"), "zh": ("为", "达到", "是")},
-    "parameter": {"en": ("is set to", "is", "will be"), "zh": ("为", "设为")},
-    "change": {"en": ("was", "came to"), "zh": ("为",)},
-    "date": {"en": ("is", "falls on"), "zh": ("为",)},
-    "text": {"en": ("is", "is given as"), "zh": ("为",)},
-    "quote": {"en": ("states", "says", "reads"), "zh": ("指出", "写道")},
-}  # fmt: skip
-"""How a statement of each kind may go on after its subject; none of them judges."""
+_VERB = {
+    "number": {"en": "stood at", "zh": "为"},
+    "parameter": {"en": "is set to", "zh": "为"},
+    "change": {"en": "was", "zh": "为"},
+    "date": {"en": "is", "zh": "为"},
+    "text": {"en": "is", "zh": "为"},
+    "quote": {"en": "states", "zh": "指出"},
+}
+"""How the plainest statement of each kind goes on after its subject; none judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,12 @@ class Fact:
         """Return the slot with its citations, as it must stand in slotted text."""
         return "{{" + self.slot + "}}" + "".join(f" [[{item_id}]]" for item_id in self.ids)
 
-    def frame(self, language: Language) -> tuple[str, str]:
-        """Return what stands before and behind the verb when the fact is a sentence of its own."""
-        if language == "zh":
-            return self.subject, f"{self.tail}。"
-        return f"{self.subject[:1].upper()}{self.subject[1:]} ", f" {self.tail}."
-
     def sentence(self, language: Language) -> str:
         """Return the plainest sentence that states the fact, for a writer that left it out."""
-        begin, end = self.frame(language)
-        return begin + VERBS[self.kind][language][0] + end
+        verb = _VERB[self.kind][language]
+        if language == "zh":
+            return f"{self.subject}{verb}{self.tail}。"
+        return f"{self.subject[:1].upper()}{self.subject[1:]} {verb} {self.tail}."
 
 
 def facts_of(item: Evidence, language: Language) -> tuple[Fact, ...]:

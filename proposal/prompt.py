@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from proposal.actions import plain
 from proposal.brief import Brief, action_name
 from proposal.evidence import Evidence, EvidenceSet, evidence_hash
-from proposal.grammar import Style
 from proposal.hashing import sha256_text
 from proposal.plan import Fact
 from proposal.slots import resolve
 from proposal.template import SectionSpec, Template
 from proposal.values import Language
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 
 MAX_EXCERPT = 600
 """Characters of an excerpt that are shown to the model; its values are always shown whole."""
@@ -58,27 +57,17 @@ _WHOLE_RULES = {
     ),
 }
 
-_GUIDED_RULES = {
-    "en": (
-        "You write one section of a governance proposal for a DAO. Write plain, neutral, complete sentences in the "
-        "third person. State no numbers."
-    ),
-    "zh": "你为一个 DAO 撰写治理提案的一个章节。用平实、中立、完整的陈述句，第三人称，不写数字。",
-}
-
 _WORDS = {
     "en": {"proposal": "Proposal", "dao": "DAO", "type": "Type", "ask": "Ask", "background": "Background",
            "constraints": "Constraints", "parameters": "Parameters", "actions": "On-chain actions",
            "evidence": "Evidence", "section": "Section",
            "task": "Task", "length": "Length", "words": "words", "state": "State these facts, each with its slot",
-           "notes": "The author's points", "none": "No evidence is given for this section.",
-           "stated": "The section also states"},
+           "notes": "The author's points", "none": "No evidence is given for this section."},
     "zh": {"proposal": "提案", "dao": "DAO", "type": "类型", "ask": "请求", "background": "背景",
            "constraints": "约束", "parameters": "参数", "actions": "链上操作",
            "evidence": "证据", "section": "章节",
            "task": "任务", "length": "篇幅", "words": "字", "state": "陈述以下事实，每条使用其占位符",
-           "notes": "作者要点", "none": "本节没有可用证据。",
-           "stated": "本节另行陈述"},
+           "notes": "作者要点", "none": "本节没有可用证据。"},
 }  # fmt: skip
 
 
@@ -89,18 +78,14 @@ def section_messages(
     brief: Brief,
     evidence: EvidenceSet,
     template: Template,
-    style: Style = "free",
 ) -> list[dict[str, str]]:
     """Return the system and user turn for one model-written section.
 
     Always two turns with an explicit system turn: a chat template that adds a default one would make training and
-    serving differ. The `guided` style is for raw models only and has its own short turns: a model that does not know
-    slots is only distracted by them, and under its grammar the facts are stated without it.
+    serving differ.
     """
     language = brief.language
-    if style == "guided":
-        return _guided_messages(section, facts, brief)
-    user = f"{_shared(brief, evidence, template)}\n\n{_task(section, facts, brief)}"
+    user = f"{_shared(brief, evidence, template)}\n\n{_task(section, facts, brief, template)}"
     return [{"role": "system", "content": _RULES[language]}, {"role": "user", "content": user}]
 
 
@@ -108,40 +93,15 @@ def whole_messages(
     parts: Sequence[tuple[SectionSpec, Sequence[Fact]]], *, brief: Brief, evidence: EvidenceSet, template: Template
 ) -> list[dict[str, str]]:
     """Return the system and user turn for a whole proposal: every section with its own task, in order."""
-    tasks = "\n\n".join(_task(section, facts, brief) for section, facts in parts)
+    tasks = "\n\n".join(_task(section, facts, brief, template) for section, facts in parts)
     user = f"{_shared(brief, evidence, template)}\n\n{tasks}"
     return [{"role": "system", "content": _WHOLE_RULES[brief.language]}, {"role": "user", "content": user}]
 
 
 def prompt_hash() -> str:
     """Return the hash of everything fixed in the prompts: two drafts with equal hashes were asked the same way."""
-    fixed = [PROMPT_VERSION, _RULES, _WORDS, _GUIDED_RULES, _WHOLE_RULES]
+    fixed = [PROMPT_VERSION, _RULES, _WORDS, _WHOLE_RULES]
     return sha256_text(json.dumps(fixed, sort_keys=True, ensure_ascii=False))
-
-
-def _guided_messages(section: SectionSpec, facts: Sequence[Fact], brief: Brief) -> list[dict[str, str]]:
-    language = brief.language
-    words = _WORDS[language]
-    about = [brief.ask, brief.background] if section.evidence == "required" else [brief.ask, *brief.constraints]
-    lines = [
-        f"{words['proposal']}: {brief.title or brief.topic}",
-        f"{words['dao']}: {brief.dao}",
-        " ".join(part for part in about if part),
-    ]
-    if brief.notes.get(section.key):
-        lines.append(brief.notes[section.key])
-    if facts:
-        lines.append(f"{words['stated']}: " + "; ".join(fact.subject for fact in facts))
-    if section.guidance:
-        lines += [
-            "",
-            f"{words['section']}: {section.heading_in(language)}",
-            section.guidance.in_(language),
-        ]
-    return [
-        {"role": "system", "content": _GUIDED_RULES[language]},
-        {"role": "user", "content": "\n".join(lines)},
-    ]
 
 
 def _shared(brief: Brief, evidence: EvidenceSet, template: Template) -> str:
@@ -193,7 +153,23 @@ def _item(item: Evidence, evidence: EvidenceSet, brief: Brief) -> str:
     return f"[[{item.id}]] {json.dumps(data, ensure_ascii=False)}"
 
 
-def _task(section: SectionSpec, facts: Sequence[Fact], brief: Brief) -> str:
+def authors_points(section: SectionSpec, brief: Brief, template: Template) -> str:
+    """Return what the author wants said in a section: the notes on it, else what the brief says that belongs there.
+
+    The first section that a model writes states what is asked for, the second the background, the one above the table
+    of parameters the constraints.
+    """
+    if brief.notes.get(section.key):
+        return brief.notes[section.key]
+    writers = [one.key for one in template.sections_for(brief) if one.writer == "model"]
+    if section.key == writers[0]:
+        return brief.ask
+    if section.key in writers[1:2]:
+        return brief.background
+    return " ".join(brief.constraints) if "parameters" in section.append else ""
+
+
+def _task(section: SectionSpec, facts: Sequence[Fact], brief: Brief, template: Template) -> str:
     language = brief.language
     words = _WORDS[language]
     low, high = section.band(language)
@@ -203,8 +179,8 @@ def _task(section: SectionSpec, facts: Sequence[Fact], brief: Brief) -> str:
     ]
     if section.guidance:
         lines.insert(1, f"{words['task']}: {section.guidance.in_(language)}")
-    if brief.notes.get(section.key):
-        lines.append(f"{words['notes']}: {brief.notes[section.key]}")
+    if points := authors_points(section, brief, template):
+        lines.append(f"{words['notes']}: {points}")
     if facts:
         lines.append(f"{words['state']}: " + "; ".join(f"{fact.subject} {fact.tail}" for fact in facts))
     elif section.evidence == "required":

@@ -87,7 +87,10 @@ def draft_all(plan: EvaluationPlan) -> None:
     """Draft with every system; systems of one model share its server."""
     for model in dict.fromkeys(system.model for system in plan.systems):
         waiting = [system for system in plan.systems if system.model == model and not _complete(plan, system)]
-        if not waiting:
+        missing = [system.name for system in waiting if not system.is_here]
+        if missing:
+            sys.stderr.write(f"left out, as {model} is not on this machine: {', '.join(missing)}\n")
+        if not waiting or missing:
             continue
         with served(model) as url:
             for system in waiting:
@@ -121,12 +124,14 @@ def report(plan: EvaluationPlan, items: Sequence[BenchItem]) -> Comparison:
     """Score every draft and write the report; a system without drafts is named and left out."""
     by_id = {item.id: item for item in items}
     systems: list[System] = []
+    left_out: list[str] = []
     for system in plan.systems:
         scores: dict[str, Scores] = {
             entry.id: score_draft(by_id[entry.id], entry) for entry in _drafts(plan, system) if entry.id in by_id
         }
         if not scores:
             sys.stderr.write(f"{system.name}: no drafts, left out\n")
+            left_out.append(system.name)
             continue
         systems.append(
             System(system.name, {"line": system.line, "model": system.model or "none", **system.made}, scores)
@@ -138,6 +143,7 @@ def report(plan: EvaluationPlan, items: Sequence[BenchItem]) -> Comparison:
     about = {
         "items": f"`{plan.ids}`, {sha256_text(plan.ids.read_text(encoding='utf-8'))[:12]}, seed {plan.seed}",
         "rewards": reward_version(),
+        **({"left out": ", ".join(left_out)} if left_out else {}),
     }
     (plan.out / "report.md").write_text(to_markdown(systems, found, about=about), encoding="utf-8")
     data = json.dumps(to_data(systems, found, about=about), ensure_ascii=False, indent=1)

@@ -298,6 +298,7 @@ def data_reviews(
 @serve_app.command("model")
 def serve_model(
     model: Annotated[Path | None, typer.Option(help="Model folder; default: the embedded model, fetched once.")] = None,
+    base: Annotated[bool, typer.Option("--base", help="The embedded model without our adapter, to compare.")] = False,
     port: Annotated[int, typer.Option(help="Port on loopback.")] = 8100,
 ) -> None:
     """Start vLLM on loopback and keep it in the foreground until Ctrl-C.
@@ -306,8 +307,10 @@ def serve_model(
     """
     from serve.vllm_host import run_foreground
 
+    if base and model:
+        raise typer.BadParameter("name a folder or --base, not both", param_hint="--model")
     settings = load_settings()
-    raise typer.Exit(run_foreground(settings, model=model, port=port, report=_report))
+    raise typer.Exit(run_foreground(settings, model=model, base=base, port=port, report=_report))
 
 
 @serve_app.command("desk")

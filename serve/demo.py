@@ -20,10 +20,10 @@ from rich.console import Console
 from proposal.brief import load_brief
 from proposal.draft import Draft, DraftRequest
 from proposal.evidence import load_evidence
+from serve.aligned_model import ensure_aligned_model
 from serve.app import Gateway, start_gateway
 from serve.client import GatewayClient
 from serve.drafting import ModelDrafter
-from serve.model_files import ensure_embedded_model
 from serve.progress import DraftProgress
 from serve.settings import Settings
 from serve.vllm_host import ModelHost
@@ -48,7 +48,7 @@ def running_line(settings: Settings, report: Report) -> Iterator[Line]:
     """Start model and gateway on loopback and stop both at the end."""
     with ExitStack() as stack:
         report("[1/4] model files")
-        folder = ensure_embedded_model(settings.cache_dir, python=settings.engine_python, report=report)
+        folder = ensure_aligned_model(settings.cache_dir, python=settings.engine_python, report=report)
         report("[2/4] vLLM (about half a minute on a CPU)")
         host = stack.enter_context(ModelHost(folder, settings=settings, report=report))
         host.wait_ready()

@@ -31,12 +31,8 @@ from serve.settings import Settings
 from serve.stages import ALL, Stages
 from serve.writing import SectionWriter
 
-SAMPLING = {
-    "guided": Sampling(temperature=0.0, top_p=0.9, repetition_penalty=1.1, max_tokens=420, seed=7),
-    "free": Sampling(temperature=0.7, top_p=0.9, repetition_penalty=1.05, max_tokens=700, seed=7),
-}
-"""Sampling by grammar style: a raw small model wanders off at any temperature above zero."""
-
+SAMPLING = Sampling(temperature=0.3, top_p=0.9, repetition_penalty=1.05, max_tokens=700, seed=7)
+"""Sampling of the first try; a rewrite and further tries for the best are warmer (`serve.writing`)."""
 
 NO_MODEL = "none"
 """What stands in the manifest of a draft that no model wrote."""
@@ -69,7 +65,7 @@ class ModelDrafter:
         self, job: Prepared, *, done: Mapping[str, SectionDraft], emit: Emit, stages: Stages = ALL
     ) -> Draft:
         """Write one draft of which everything is decided; evaluation turns stages of the line off."""
-        return _Run(job, self._model, SAMPLING[self._settings.model_style], self._settings, emit, stages).draft(done)
+        return _Run(job, self._model, SAMPLING, self._settings, emit, stages).draft(done)
 
 
 class _Run:
@@ -86,7 +82,7 @@ class _Run:
         self._emit = emit
         self._lock = threading.Lock()
         self.writer = SectionWriter(
-            model, style=settings.model_style, sampling=sampling,
+            model, sampling=sampling,
             native=job.request.brief.language in settings.languages, best_of=settings.best_of, stages=stages,
         )  # fmt: skip
 

@@ -122,7 +122,7 @@ class ChatModel:
     ) -> Completion:
         """Stream one completion under a grammar; `on_text` gets each piece as it arrives.
 
-        `constraint` is merged into the request body: `{"response_format": …}` or `{"structured_outputs": …}`.
+        `constraint` is merged into the request body: `{"response_format": …}`, or nothing.
         Raises `UpstreamError` when the endpoint refuses, or its stream ends without a finish reason.
         """
         body = {

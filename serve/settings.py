@@ -15,7 +15,6 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from proposal.errors import ConfigError
-from proposal.grammar import Style
 
 APP = "dao-proposal-agent"
 
@@ -36,9 +35,6 @@ class Settings(BaseSettings):
     database_url: str = Field(default="", description="SQLAlchemy URL; empty means SQLite in data_dir.")
     model_url: str = Field(default="http://127.0.0.1:8100/v1", description="OpenAI-compatible endpoint that drafts.")
     model_name: str = Field(default="", description="Model to ask for; empty means the first one the endpoint lists.")
-    model_style: Style = Field(
-        default="guided", description="Grammar of drafting: 'guided' for a raw model, 'free' for one trained on slots."
-    )
     model_languages: str = Field(default="en", description="Languages the model writes well, such as 'en,zh'.")
     model_adapter: str = Field(default="", description="Adapter or model record in use; stands in the manifest.")
     model_api_key: SecretStr = Field(default=SecretStr(""), description="Bearer key of the endpoint, if it has one.")

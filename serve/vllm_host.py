@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import Self
 
 from proposal.errors import InputError, UpstreamError
+from serve.aligned_model import ensure_aligned_model
 from serve.model_environment import has_nvidia_gpu
 from serve.model_files import ensure_embedded_model
 from serve.settings import Settings
@@ -283,9 +284,13 @@ class ModelHost:
         return "\n".join(f"    {line[:200]}" for line in telling[-20:])
 
 
-def run_foreground(settings: Settings, *, model: Path | None, port: int, report: Report) -> int:
-    """Serve a model until Ctrl-C; `model` is a checkpoint folder, by default the embedded one."""
-    folder = model or ensure_embedded_model(settings.cache_dir, python=settings.engine_python, report=report)
+def run_foreground(settings: Settings, *, model: Path | None, base: bool, port: int, report: Report) -> int:
+    """Serve a model until Ctrl-C; `model` is a checkpoint folder, by default the embedded one with its adapter.
+
+    `base` takes the embedded one as it was published.
+    """
+    ensure = ensure_embedded_model if base else ensure_aligned_model
+    folder = model or ensure(settings.cache_dir, python=settings.engine_python, report=report)
     with ModelHost(folder, settings=settings, report=report, port=port) as host:
         host.wait_ready()
         report(f"serving {host.name}; its log: {host.log}; Ctrl-C stops it")

@@ -12,19 +12,23 @@ from typing import Any
 
 from proposal.document import parse
 from proposal.draft import Sampling
-from proposal.grammar import Style, free_grammar, guided_grammar
+from proposal.grammar import slot_grammar
 from proposal.plan import Fact
-from proposal.prompt import section_messages
+from proposal.prompt import authors_points, section_messages
 from proposal.slots import SLOT, escape_slots
 from proposal.template import SectionSpec
 from proposal.values import Language
 from rewards import COMPONENTS, Task, analyse
 from rewards.composition import weighted
 from rewards.tone import GRAVE, sentence_severity
+from rewards.wording import terms
 from serve.llm import ChatModel
 from serve.preparing import Prepared
 from serve.screening import objections
 from serve.stages import ALL, Stages
+
+SAID_SHARE = 0.6
+"""Share of the terms of what is asked for that the first section has to have; with less the ask goes first as it is."""
 
 OnText = Callable[[str], None]
 
@@ -33,9 +37,6 @@ MAX_ROUNDS = 2
 
 RETRY_TEMPERATURE = 0.6
 """Least temperature of a rewrite: the same prompt at a lower one would give the same sentences again."""
-
-WORDS_PER_SENTENCE = 18
-MAX_PLAIN_SENTENCES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,12 @@ class SectionWriter:
         self,
         model: ChatModel,
         *,
-        style: Style,
         sampling: Sampling,
         native: bool,
         best_of: int = 1,
         stages: Stages = ALL,
     ) -> None:
         self._model = model
-        self._style = style
         self._sampling = sampling
         self._native = native and stages.model
         self._best_of = best_of
@@ -80,21 +79,19 @@ class SectionWriter:
         facts = job.plan[spec.key]
         language = job.request.brief.language
         tally = _Tally()
-        trusted = self._native and self._style == "free"
-        sentences = [] if trusted else authors_words(spec, job)
-        if self._native:
-            sentences += self._model_sentences(spec, job, tally, on_text)
+        sentences = self._model_sentences(spec, job, tally, on_text) if self._native else authors_words(spec, job)
         if self._stages.completion:
             sentences = _completed(sentences, spec, facts, language)
+            ask = job.request.brief.ask
+            if self._native and _is_first(spec, job) and not _says(sentences, ask):
+                sentences.insert(0, _as_sentence(ask, language))
         return Written(joined(sentences, language), tally.tokens, tally.attempts, tuple(tally.removed))
 
     def _model_sentences(self, spec: SectionSpec, job: Prepared, tally: _Tally, on_text: OnText) -> list[str]:
         facts = job.plan[spec.key]
-        messages = section_messages(
-            spec, facts, brief=job.request.brief, evidence=job.evidence, template=job.template, style=self._style
-        )
-        wanted = plain_sentences(spec, facts, job.request.brief.language)
-        raw = self._best(messages, self._constraint(job, spec, facts, wanted), spec, job, tally, on_text)
+        messages = section_messages(spec, facts, brief=job.request.brief, evidence=job.evidence, template=job.template)
+        constraint = self._constraint(job)
+        raw = self._best(messages, constraint, spec, job, tally, on_text)
         if not self._stages.screening:
             return raw
         kept, failed = self._screen(raw, [], job, facts)
@@ -102,7 +99,7 @@ class SectionWriter:
             if not failed:
                 break
             again = [*messages[:-1], {"role": "user", "content": messages[-1]["content"] + _again(failed, job)}]
-            raw = self._ask(again, self._constraint(job, spec, (), len(failed)), tally, on_text)
+            raw = self._ask(again, constraint, tally, on_text)
             good, failed = self._screen(raw, [s for s in kept if s], job, ())
             kept = _replace_gaps(kept, good)
         tally.removed += failed
@@ -121,15 +118,10 @@ class SectionWriter:
         tries = [self._ask(messages, constraint, tally, on_text) for _ in range(self._best_of)]
         return tries[0] if len(tries) == 1 else max(tries, key=lambda sentences: worth(sentences, spec, job))
 
-    def _constraint(self, job: Prepared, spec: SectionSpec, facts: Sequence[Fact], sentences: int) -> dict[str, Any]:
+    def _constraint(self, job: Prepared) -> dict[str, Any]:
         if not self._stages.grammar:
             return {}
-        language = job.request.brief.language
-        if self._style == "free":
-            return {"response_format": free_grammar(job.words, language)}
-        return {
-            "structured_outputs": {"grammar": guided_grammar(facts, language, sentences=sentences, section=spec.key)}
-        }
+        return {"response_format": slot_grammar(job.words, job.request.brief.language)}
 
     def _ask(
         self,
@@ -187,26 +179,26 @@ def joined(sentences: Sequence[str], language: Language) -> str:
     return ("" if language == "zh" else " ").join(sentences)
 
 
-def plain_sentences(spec: SectionSpec, facts: Sequence[Fact], language: Language) -> int:
-    """Return how many sentences beside the facts fill the section's length band to its lower end."""
-    low, _ = spec.band(language)
-    per_sentence = WORDS_PER_SENTENCE if language == "en" else WORDS_PER_SENTENCE * 8 // 5
-    return max(1, min(MAX_PLAIN_SENTENCES, round((low - 10 * len(facts)) / per_sentence) + 1))
-
-
 def authors_words(spec: SectionSpec, job: Prepared) -> list[str]:
-    """Return the author's own sentences for a section, for a model that cannot be trusted to convey them.
-
-    The first model-written section states what is asked for, the second the background; notes stand in their section.
-    """
+    """Return the author's own sentences for a section, where no model writes the language of the brief."""
     brief = job.request.brief
-    parts = [brief.notes.get(spec.key, "")]
-    writers = [section.key for section in job.sections if section.writer == "model"]
-    if spec.key == writers[0]:
-        parts.insert(0, brief.ask)
-    elif len(writers) > 1 and spec.key == writers[1] and not parts[0]:
-        parts.append(brief.background)
-    return [escape_slots(_ended(" ".join(part.split()), brief.language)) for part in parts if part.strip()]
+    points = authors_points(spec, brief, job.template)
+    parts = [brief.ask, points] if _is_first(spec, job) and points != brief.ask else [points]
+    return [_as_sentence(part, brief.language) for part in parts if part.strip()]
+
+
+def _is_first(spec: SectionSpec, job: Prepared) -> bool:
+    return spec.key == next(section.key for section in job.sections if section.writer == "model")
+
+
+def _as_sentence(text: str, language: Language) -> str:
+    return escape_slots(_ended(" ".join(text.split()), language))
+
+
+def _says(sentences: Sequence[str], text: str) -> bool:
+    """Tell whether sentences convey a text: whether they have enough of the terms that carry its topic."""
+    wanted = terms(text)
+    return len(wanted & terms(" ".join(sentences))) >= SAID_SHARE * len(wanted)
 
 
 def _ended(text: str, language: Language) -> str:

@@ -9,12 +9,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from proposal.errors import ConfigError, InputError
-from proposal.grammar import Style
 from proposal.inputs import read_structured, validate
 from recipes.recipe import parse_overrides
 
 EMBEDDED = "embedded"
-"""The embedded model, which serving fetches and converts itself."""
+"""The model that serving drafts with by default: the embedded one with our adapter."""
+
+BASE = "base"
+"""The embedded model as it was published."""
 
 
 class _Closed(BaseModel):
@@ -22,16 +24,24 @@ class _Closed(BaseModel):
 
 
 class SystemPlan(_Closed):
-    """One row: a drafting line over a model. `model` is a checkpoint folder, "embedded", or empty for no model."""
+    """One row: a drafting line over a model. `model` is a checkpoint folder, "embedded", "base", or empty for no model.
+
+    A row whose checkpoint folder is not there is left out, and the report says so: the stages before the last lie only
+    where they were trained.
+    """
 
     name: str = Field(min_length=1, max_length=60, pattern=r"[^/|\n]+")
     line: str
     model: str = ""
-    style: Style = "free"
     languages: str = "en"
     best_of: int = Field(default=1, ge=1, le=64)
     items: int = Field(default=0, ge=0, description="Only so many of the items; 0 for all.")
     made: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its model can be served on this machine."""
+        return self.model in ("", EMBEDDED, BASE) or Path(self.model).is_dir()
 
     @property
     def file(self) -> str:

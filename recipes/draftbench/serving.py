@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from proposal.errors import ConfigError, UpstreamError
-from recipes.draftbench.plan import EMBEDDED, SystemPlan
+from recipes.draftbench.plan import BASE, EMBEDDED, SystemPlan
 
 READY_SECONDS = 900.0
 STOP_SECONDS = 30.0
@@ -37,7 +37,9 @@ def served(model: str) -> Iterator[str]:
         return
     port = _free_port()
     command = [agent_command(), "serve", "model", "--port", str(port)]
-    if model != EMBEDDED:
+    if model == BASE:
+        command.append("--base")
+    elif model != EMBEDDED:
         command += ["--model", model]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -59,7 +61,6 @@ def draft(system: SystemPlan, items: Path, out: Path, *, url: str, parallel: int
         **os.environ,
         "DAO_MODEL_URL": url or "http://127.0.0.1:9/v1",
         "DAO_MODEL_NAME": "",
-        "DAO_MODEL_STYLE": system.style,
         "DAO_MODEL_LANGUAGES": system.languages,
         "DAO_BEST_OF": str(system.best_of),
     }

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from serve.aligned_model import ADAPTER
+from serve.model_files import ensure_embedded_model
+from serve.settings import Settings
 from tests.data_prep.test_draftbench import BODY
 
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.model
+
+STRENGTHEN = """
+import sys
+from pathlib import Path
+from safetensors.torch import load_file, save_file
+file = Path(sys.argv[1]) / "adapter_model.safetensors"
+save_file({name: tensor * 20 if "lora_B" in name else tensor for name, tensor in load_file(file).items()}, file)
+"""
 
 
 def proposals(path: Path) -> None:
@@ -44,8 +56,8 @@ out: {tmp_path}/out
 subset: 2
 systems:
   - {{name: template fill, line: template}}
-  - {{name: raw, line: raw, model: embedded}}
-  - {{name: full, line: full, model: embedded, style: guided}}
+  - {{name: raw, line: raw, model: base}}
+  - {{name: full, line: full, model: embedded}}
 """,
         encoding="utf-8",
     )
@@ -63,3 +75,43 @@ systems:
     gate = subprocess.run([*command, "--score", "--gate", "raw"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert gate.returncode == 3
     assert "items are too few" in gate.stderr
+
+
+def test_a_broken_adapter_does_not_pass_the_promotion_gate(tmp_path: Path) -> None:
+    """The committed adapter with its changes multiplied: it still loads, answers, and writes nothing of use."""
+    proposals(tmp_path / "proposals.jsonl")
+    broken = broken_model(tmp_path)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        f"""
+proposals: [{tmp_path}/proposals.jsonl]
+ids: {tmp_path}/ids.txt
+out: {tmp_path}/out
+systems:
+  - {{name: template fill, line: template}}
+  - {{name: broken, line: grammar, model: {broken}}}
+""",
+        encoding="utf-8",
+    )
+    command = [sys.executable, "recipes/evaluate.py", str(plan)]
+    subprocess.run([*command, "--freeze"], cwd=ROOT, check=True, timeout=120)
+    gate = subprocess.run(
+        [*command, "--gate", "broken"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=800
+    )
+    assert gate.returncode == 3, gate.stderr
+    for metric in ("coverage may be worse", "citation_f1 may be worse", "adherence_strict is 0.000"):
+        assert metric in gate.stderr
+
+
+def broken_model(folder: Path) -> Path:
+    """Merge the committed adapter, made twenty times as strong, into the base model."""
+    settings = Settings()
+    python = settings.engine_python
+    base = ensure_embedded_model(settings.cache_dir, python=python, report=lambda _: None)
+    shutil.copytree(ADAPTER, folder / "adapter")
+    subprocess.run([str(python), "-c", STRENGTHEN, str(folder / "adapter")], check=True)
+    merger = ROOT / "serve" / "merge_adapter.py"
+    subprocess.run(
+        [str(python), "-P", str(merger), str(base), str(folder / "adapter"), str(folder / "broken")], check=True
+    )
+    return folder / "broken"

@@ -96,7 +96,7 @@ def test_a_reply_that_was_cut_off_loses_its_last_sentence_only() -> None:
 def test_slots_of_a_trained_model_are_filled_and_cited() -> None:
     sentence = "Creator sales came to {{E1.sales_q3}} in the third quarter."
     with ScriptedEndpoint(lambda _: sentence) as endpoint:
-        result, _ = draft(endpoint, request(), model_style="free")
+        result, _ = draft(endpoint, request())
         assert all("response_format" in body for body in endpoint.requests)
     assert re.search(r"Creator sales came to [0-9,]+ USDC in the third quarter \[E1\]\.", result.text)
 

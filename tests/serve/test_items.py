@@ -24,7 +24,7 @@ def items(count: int = 3) -> list[BenchItem]:
 
 
 def settings(url: str, **changes: Any) -> Settings:
-    return Settings(model_url=url, model_timeout=5, model_style="free", **changes)
+    return Settings(model_url=url, model_timeout=5, **changes)
 
 
 def drafted(out: Path) -> list[ItemDraft]:
