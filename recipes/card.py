@@ -48,8 +48,8 @@ def base_licence(model: str) -> str:
 def card(record: Mapping[str, Any]) -> str:
     """Write the model card of a record."""
     parts = [
-        _head(record), _summary(record), _limits(), _licences(record), _data(record), _training(record),
-        _metrics(record), _made_with(record),
+        _head(record), _summary(record), _evaluation(record), _limits(), _licences(record), _data(record),
+        _stages(record), _training(record), _metrics(record), _made_with(record),
     ]  # fmt: skip
     return "\n".join(line for part in parts for line in part) + "\n"
 
@@ -77,6 +77,32 @@ def _summary(record: Mapping[str, Any]) -> list[str]:
         f"Weights: `{record['weights']}`, sha256 {record['weights_sha256']}",
         "",
     ]
+
+
+def _evaluation(record: Mapping[str, Any]) -> list[str]:
+    """Tabulate DraftBench, where the record has it: a column a system, as the report says them."""
+    found = record.get("evaluation")
+    if not found:
+        return []
+    systems = found["systems"]
+    rows = [
+        f"| {name} | " + " | ".join(_estimate(of.get(name)) for of in systems.values()) + " |"
+        for name in found["metrics"]
+    ]
+    return [
+        "## DraftBench",
+        "",
+        f"{found['items']} held-out items, means with 95 % intervals. {'; '.join(found['about'])}",
+        "",
+        "| metric | " + " | ".join(systems) + " |",
+        "|---" * (len(systems) + 1) + "|",
+        *rows,
+        "",
+    ]
+
+
+def _estimate(one: Mapping[str, float] | None) -> str:
+    return "–" if one is None else f"{one['mean']:.3f} ({one['low']:.3f}–{one['high']:.3f})"
 
 
 def _limits() -> list[str]:
@@ -112,6 +138,25 @@ def _data(record: Mapping[str, Any]) -> list[str]:
         for item in record["data"]
     ]
     return ["## Data", "", *rows, f"- prompts {record['prompt_hash']}", ""]
+
+
+def _stages(record: Mapping[str, Any]) -> list[str]:
+    """List the stages of training before the last, where there are any."""
+    stages = record.get("stages_before")
+    if not stages:
+        return []
+    rows = [
+        f"| {stage['method'].upper()} | {stage['global_step']} | {_minutes(stage.get('seconds'))} "
+        f"| {', '.join(item['file'] for item in stage['data'])} |"
+        for stage in stages
+    ]
+    last = (f"| {record['method'].upper()} | {record['global_step']} | {_minutes(record.get('seconds'))} "
+            f"| {', '.join(item['file'] for item in record['data'])} |")  # fmt: skip
+    return ["## Stages", "", "| method | steps | minutes | data |", "|---|---|---|---|", *rows, last, ""]
+
+
+def _minutes(seconds: float | None) -> str:
+    return UNKNOWN if seconds is None else f"{seconds / 60:.0f}"
 
 
 def _training(record: Mapping[str, Any]) -> list[str]:

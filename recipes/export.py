@@ -81,6 +81,7 @@ def command_line() -> argparse.ArgumentParser:
             command.add_argument("--dataset", type=Path, help="rows for gptq and awq to measure on")
         if name == "layout":
             command.add_argument("--licence", default="", help="SPDX id of the weights' licence, such as apache-2.0")
+            command.add_argument("--evaluation", type=Path, help="DraftBench's report.json, for record and card")
     return parser
 
 
@@ -200,7 +201,7 @@ def write_onnx(request: argparse.Namespace) -> None:
 
 def lay_out_command(request: argparse.Namespace) -> None:
     """Copy a record into a folder as model hubs want it; nothing of this machine is in it."""
-    lay_out(request.source, request.out, licence=request.licence)
+    lay_out(request.source, request.out, licence=request.licence, evaluation=request.evaluation)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from proposal.errors import InputError
-from recipes.card import UNKNOWN, base_model_name
+from recipes.card import UNKNOWN, base_model_name, card
 from recipes.problems import Problem, render
 from recipes.record_checks import read_record
 from recipes.records import CARD_FILE, RECORD_FILE
@@ -32,9 +32,17 @@ _ABSOLUTE = re.compile(r"(?<![\w:/.])/(?:[\w.@+-]+/)+[\w.@+-]+")
 _SPDX = re.compile(r"[a-z0-9][a-z0-9.+-]{1,40}\Z", re.IGNORECASE)
 
 
-def lay_out(source: Path, out: Path, *, licence: str) -> None:
-    """Copy what a hub needs, rewritten; refuse what cannot be published."""
+EVALUATION_FORM = "dao-agent-draftbench/1"
+
+
+def lay_out(source: Path, out: Path, *, licence: str, evaluation: Path | None = None) -> None:
+    """Copy what a hub needs, rewritten; refuse what cannot be published.
+
+    `evaluation` is the report.json of DraftBench, which record and card then hold.
+    """
     record = read_record(source)
+    if evaluation is not None:
+        record = {**record, "evaluation": read_evaluation(evaluation)}
     licence = licence or (record["base_licence"] if record["base_licence"] != UNKNOWN else "")
     if not _SPDX.match(licence):
         raise InputError(
@@ -51,7 +59,7 @@ def lay_out(source: Path, out: Path, *, licence: str) -> None:
     name = base_model_name(record["base_model"])
     kept = {**_without_paths(record), "base_model": name, "base_licence": licence, "weights": "."}
     (out / RECORD_FILE).write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / CARD_FILE).write_text(_with_licence(source / CARD_FILE, licence), encoding="utf-8")
+    (out / CARD_FILE).write_text(_without_paths(card(kept)), encoding="utf-8")
     files = sorted(file for file in out.iterdir() if file.is_file())
     hashes = {file.name: _hash(file) for file in files}
     (out / MANIFEST).write_text(json.dumps({"sha256": hashes}, indent=2) + "\n", encoding="utf-8")
@@ -60,12 +68,21 @@ def lay_out(source: Path, out: Path, *, licence: str) -> None:
         raise InputError(render(problems, "in the layout"), where=str(out))
 
 
-def _with_licence(path: Path, licence: str) -> str:
-    """Return the card with the licence in its metadata and text."""
-    text = re.sub(
-        r"^license: .*$", f"license: {licence}", path.read_text(encoding="utf-8"), count=1, flags=re.MULTILINE
-    )
-    return text.replace(f"{UNKNOWN} by its folder; find it out before you pass these weights on", licence)
+def read_evaluation(report: Path) -> dict[str, Any]:
+    """Return what a record keeps of a report of DraftBench: every metric of every system with its interval."""
+    try:
+        data = json.loads(report.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"no report can be read: {error}", where=str(report), expected="report.json") from None
+    if not isinstance(data, dict) or data.get("form") != EVALUATION_FORM:
+        raise InputError("is no report of DraftBench", where=str(report), expected=f'"form": "{EVALUATION_FORM}"')
+    found = data["comparison"]["estimates"]
+    return {
+        "items": data["comparison"]["items"],
+        "about": [f"{name}: {value}" for name, value in data["about"].items()],
+        "metrics": list(next(iter(found.values()))),
+        "systems": found,
+    }
 
 
 def _rewrite(path: Path) -> None:

@@ -125,7 +125,29 @@ def _record(recipe: Recipe, run: Mapping[str, Any], checkpoint: Path) -> dict[st
         "base_licence": base_licence(str(recipe.values.get("model", ""))),
         "created_at": run["finished_at"],
         **{key: run[key] for key in kept},
+        "seconds": _seconds(run),
+        "stages_before": stages_before(recipe),
     }
+
+
+def stages_before(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return what the adapter that a run went on from was trained by, the first stage first.
+
+    Empty where the run began with the model itself, or with an adapter that has no record beside it.
+    """
+    started_from = next(iter(recipe.listed("adapters")), "")
+    path = Path(started_from).parent / RECORD_FILE
+    if not started_from or not path.is_file():
+        return []
+    record = json.loads(path.read_text(encoding="utf-8"))
+    stage = {key: record.get(key) for key in ("name", "method", "global_step", "seconds", "data", "weights_sha256")}
+    return [*record.get("stages_before", ()), stage]
+
+
+def _seconds(run: Mapping[str, Any]) -> float:
+    """Return how long a run took, from its start to its end."""
+    started, finished = (dt.datetime.fromisoformat(run[key]) for key in ("started_at", "finished_at"))
+    return (finished - started).total_seconds()
 
 
 def last_metrics(log: Path) -> dict[str, float]:

@@ -51,6 +51,23 @@ def a_checkpoint(folder: Path, **config: Any) -> Path:
     return folder
 
 
+def test_a_layout_with_an_evaluation_says_in_its_card_what_was_measured(tmp_path: Path) -> None:
+    estimates = {"raw": {"coverage": {"mean": 0.25, "low": 0.1, "high": 0.4, "items": 60}, "blocked": None},
+                 "SFT": {"coverage": {"mean": 0.75, "low": 0.6, "high": 0.9, "items": 60}, "blocked": None}}  # fmt: skip
+    report = tmp_path / "report.json"
+    data = {"form": "dao-agent-draftbench/1", "about": {"items": "ids, seed 7"},
+            "comparison": {"items": 60, "estimates": estimates}}  # fmt: skip
+    report.write_text(json.dumps(data), encoding="utf-8")
+    words = ["--licence", "apache-2.0", "--evaluation", str(report)]
+    run = str(a_record(tmp_path))
+    assert export.main(["layout", run, "--out", str(tmp_path / "hub"), *words]) == 0
+    card = (tmp_path / "hub" / "README.md").read_text(encoding="utf-8")
+    assert "| coverage | 0.250 (0.100–0.400) | 0.750 (0.600–0.900) |" in card
+    assert "| blocked | – | – |" in card
+    report.write_text("{}", encoding="utf-8")
+    assert export.main(["layout", run, "--out", str(tmp_path / "other"), *words]) == 2
+
+
 def test_a_layout_is_whole_and_names_nothing_of_this_machine(tmp_path: Path) -> None:
     run, out = a_record(tmp_path), tmp_path / "hub"
     assert export.main(["layout", str(run), "--out", str(out), "--licence", "apache-2.0"]) == 0

@@ -81,6 +81,23 @@ def test_a_run_that_ended_well_becomes_a_model_record(tmp_path: Path) -> None:
     assert str(tmp_path) not in card
 
 
+def test_a_later_stage_names_the_stages_it_went_on_from(tmp_path: Path) -> None:
+    recipe = loaded(a_recipe(tmp_path))
+    manifest = start_run(recipe, ["swift"], versions={"ms-swift": "4.6.0"}, now=NOW)
+    first = checkpoint(tmp_path / "run", 2)
+    assert finish_run(recipe, manifest, exit_code=0, now=NOW + dt.timedelta(minutes=30)) is not None
+    later = loaded(a_recipe(tmp_path), "sft", f"adapters={first}", f"output_dir={tmp_path / 'later'}")
+    manifest = start_run(later, ["swift"], versions={"ms-swift": "4.6.0"}, now=NOW)
+    checkpoint(tmp_path / "later", 5)
+    record = finish_run(later, manifest, exit_code=0, now=NOW + dt.timedelta(minutes=7))
+    assert record is not None
+    (stage,) = record["stages_before"]
+    assert (stage["name"], stage["method"], stage["global_step"], stage["seconds"]) == ("run", "sft", 2, 1_800)
+    card = (tmp_path / "later" / "README.md").read_text(encoding="utf-8")
+    assert "| SFT | 2 | 30 |" in card
+    assert "| SFT | 5 | 7 |" in card
+
+
 def test_a_run_that_failed_leaves_its_manifest_and_no_record(tmp_path: Path) -> None:
     recipe = loaded(a_recipe(tmp_path))
     manifest = start_run(recipe, ["swift"], versions={}, now=NOW)
