@@ -14,6 +14,9 @@ PYTHON ?= python3
 ONCE   ?=
 JOBS   ?= 2
 
+# Tests start many processes: each would compile every module again where this is set, as images often do.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN   := .venv/bin
 MODEL := .venv-model/bin
 PIP   := -P -m pip --disable-pip-version-check install --no-input --quiet
@@ -110,12 +113,14 @@ demo: model ## Draft the sample brief with a real model and open the desk; ONCE=
 
 # --- tests ----------------------------------------------------------------------------------------------------------
 
+# mypy works beside the tests and speaks after them.
 .PHONY: check
 check: .venv/.ready-dev ## The fast tier: ruff, mypy, unit tests without torch (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pytest -n $(JOBS) -m "$(UNIT) and not slow" $(EXAMPLES) tests $(ROOMS)
+	@types=$$(mktemp); trap 'rm -f "$$types"' EXIT; $(BIN)/mypy >"$$types" 2>&1 & mypy=$$!; status=0; \
+	$(BIN)/pytest -n $(JOBS) -m "$(UNIT) and not slow" $(EXAMPLES) tests $(ROOMS) || status=$$?; \
+	wait $$mypy || status=$$?; cat "$$types"; exit $$status
 
 # Every tier runs even if an earlier one failed, so that one run tells everything; the status is the worst.
 .PHONY: test

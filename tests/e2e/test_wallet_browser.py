@@ -18,7 +18,6 @@ from playwright.sync_api import Browser, Page
 
 from serve.app import Gateway, start_gateway
 from tests.e2e.test_desk_browser import AXE, WCAG, a_person, chromium, order, playwright
-from tests.eth_wallet import Account
 from tests.proposal.wallet import GRACE, KEN, MARY
 from tests.serve.builders import ScriptedDrafter, settings_in
 
@@ -52,7 +51,12 @@ class BrowserWallet:
 
     @property
     def account(self) -> str:
-        return str(Account.from_key(self.number.to_bytes(32, "big")).address)
+        return str(self._account().address)
+
+    def _account(self) -> Any:
+        from tests.eth_wallet import Account  # here, because every tier collects this file and importing takes a second
+
+        return Account.from_key(self.number.to_bytes(32, "big"))
 
     def answer(self, method: str, sent: str) -> str:
         self.asked.append(method)
@@ -66,7 +70,7 @@ class BrowserWallet:
         if self.refuses:
             return json.dumps({"code": 4001})
         self.shown.append(json.loads(data))
-        signed = Account.from_key(self.number.to_bytes(32, "big")).sign_typed_data(full_message=self.shown[-1])
+        signed = self._account().sign_typed_data(full_message=self.shown[-1])
         return json.dumps({"result": "0x" + signed.signature.hex().removeprefix("0x")})
 
 

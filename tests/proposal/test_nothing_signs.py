@@ -7,6 +7,7 @@ Checking a signature that a person made is allowed; making one, or holding what 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -73,6 +74,13 @@ def is_module(module: str, listed: tuple[str, ...]) -> bool:
     return any(module == one or module.startswith(one + ".") for one in listed)
 
 
+@functools.cache
+def faults_of(name: str) -> tuple[str, ...]:
+    """Say what a name tells by itself; the same names stand in many files."""
+    signs = (f"the name {name} signs or sends",) if SIGNING_NAME.search(name) else ()
+    return (*signs, f"the name {name} holds a key") if KEY_NAME.search(name) else signs
+
+
 def violations(source: str, *, offline: bool) -> list[str]:
     """List what the source must not hold."""
     found: list[str] = []
@@ -84,10 +92,7 @@ def violations(source: str, *, offline: bool) -> list[str]:
             if offline and is_module(module, NETWORK_MODULES):
                 found.append(f"{line}: imports {module} in a room that stays offline")
         for name in names_in(node):
-            if SIGNING_NAME.search(name):
-                found.append(f"{line}: the name {name} signs or sends")
-            if KEY_NAME.search(name):
-                found.append(f"{line}: the name {name} holds a key")
+            found += [f"{line}: {fault}" for fault in faults_of(name)]
             if offline and name in DYNAMIC_CALLS and not isinstance(node, ast.Attribute):
                 found.append(f"{line}: {name} could reach anything")
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
