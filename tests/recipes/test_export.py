@@ -52,8 +52,10 @@ def a_checkpoint(folder: Path, **config: Any) -> Path:
 
 
 def test_a_layout_with_an_evaluation_says_in_its_card_what_was_measured(tmp_path: Path) -> None:
-    estimates = {"raw": {"coverage": {"mean": 0.25, "low": 0.1, "high": 0.4, "items": 60}, "blocked": None},
-                 "SFT": {"coverage": {"mean": 0.75, "low": 0.6, "high": 0.9, "items": 60}, "blocked": None}}  # fmt: skip
+    estimates = {
+        "raw": {"coverage": {"mean": 0.25, "low": 0.1, "high": 0.4, "items": 60}, "blocked": None},
+        "SFT": {"coverage": {"mean": 0.75, "low": 0.6, "high": 0.9, "items": 60}, "blocked": None},
+    }
     report = tmp_path / "report.json"
     data = {"form": "dao-agent-draftbench/1", "about": {"items": "ids, seed 7"},
             "comparison": {"items": 60, "estimates": estimates}}  # fmt: skip
