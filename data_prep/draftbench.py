@@ -91,29 +91,32 @@ def template_for(item: BenchItem) -> Template:
     return template.model_copy(update={"sections": kept})
 
 
-def bench_items(inverted: Sequence[Inverted], *, seed: int) -> Iterator[BenchItem]:
+def bench_items(inverted: Sequence[Inverted], *, seed: int, own_dao: bool = True) -> Iterator[BenchItem]:
     """Turn held-out proposals into items, in an order that does not depend on how they were listed.
 
     Proposals that state nothing from evidence are left out: there is nothing to cite in them. One item in ten lacks
-    evidence, as far as there is a proposal that can spare some.
+    evidence, as far as there is a proposal that can spare some. `own_dao` tells whether foreign evidence is taken from
+    proposals of the same DAO first, else from those of other DAOs only.
     """
     usable = [one for one in inverted if any(fact.ids for section in one.sections.values() for fact in section.facts)]
     ranked = sorted(usable, key=lambda one: _rank(one.case.key, seed))
     lacking = 0
     for place, one in enumerate(ranked):
         others = [
-            item for other in _neighbours(ranked, place, one.case.brief.dao) for item in other.case.evidence.values()
+            item
+            for other in _neighbours(ranked, place, one.case.brief.dao, own_dao=own_dao)
+            for item in other.case.evidence.values()
         ]
         reduced = with_missing(one.case, seed=seed) if lacking * MISSING_EVERY <= place else None
         lacking += reduced is not None
         yield _item(one, reduced, others, seed=seed)
 
 
-def _neighbours(ranked: Sequence[Inverted], place: int, dao: str) -> Iterator[Inverted]:
-    """Yield a few other proposals of the same DAO first: their evidence is the hardest to tell from one's own."""
+def _neighbours(ranked: Sequence[Inverted], place: int, dao: str, *, own_dao: bool) -> Iterator[Inverted]:
+    """Yield a few other proposals, of the same DAO first: their evidence is the hardest to tell from one's own."""
     others = [*ranked[place + 1 :], *ranked[:place]]
-    same = [one for one in others if one.case.brief.dao == dao]
-    yield from (same or others)[:3]
+    wanted = [one for one in others if (one.case.brief.dao == dao) == own_dao]
+    yield from (wanted or others)[:3]
 
 
 def _item(one: Inverted, reduced: Case | None, others: Sequence[Evidence], *, seed: int) -> BenchItem:

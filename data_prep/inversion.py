@@ -416,7 +416,7 @@ def _verified(inverted: Inverted) -> Inverted:
             inverted.drops.append(Drop("round-trip", case.key, "sft", key, "filling the slots gives another text"))
             del inverted.sections[key]
         else:
-            section.facts = tuple(_facts(section.slotted, case))
+            section.facts = tuple(stated_facts(section.slotted, case))
     kept = {key: section.slotted for key, section in inverted.sections.items()}
     facts = {key: section.facts for key, section in inverted.sections.items()}
     inverted.case = Case(case.key, case.brief, case.evidence, kept, facts)
@@ -426,7 +426,7 @@ def _verified(inverted: Inverted) -> Inverted:
 def restore(slotted: str, case: Case) -> str:
     """Fill the slots and take the citations away again: the prose as its author wrote it."""
     bare = re.sub(rf"[ ]?{MARK.pattern}", "", slotted)
-    return SLOT.sub(lambda match: resolve(match[1], case.evidence, case.brief, "en").printed, bare)
+    return SLOT.sub(lambda match: resolve(match[1], case.evidence, case.brief, case.brief.language).printed, bare)
 
 
 def slot_known(prose: str, case: Case) -> str:
@@ -449,10 +449,11 @@ def slot_known(prose: str, case: Case) -> str:
     return cite_slots("".join(slotted).strip())
 
 
-def _facts(slotted: str, case: Case) -> Iterator[Fact]:
+def stated_facts(slotted: str, case: Case) -> Iterator[Fact]:
+    """Yield the facts that slotted text states: one for each of its slots, named as the brief's language names it."""
     for body in dict.fromkeys(SLOT.findall(slotted)):
         owner, _, name = body.partition(".")
         values = case.brief.parameters if owner == "P" else case.evidence[owner].values
         value = values[name]
         kind = "number" if value.is_number else value.unit or "text"
-        yield Fact(value.label, body, () if owner == "P" else (owner,), kind)
+        yield Fact(value.label_in(case.brief.language), body, () if owner == "P" else (owner,), kind)

@@ -16,6 +16,7 @@ from proposal.brief import Brief
 from proposal.evidence import Evidence
 from proposal.plan import Fact
 from proposal.slots import used_ids
+from proposal.values import Language, Value
 
 DISTRACTORS = 3
 """Items of other proposals that are mixed in."""
@@ -23,8 +24,14 @@ DISTRACTORS = 3
 MAX_REASON = 38
 """Characters of a gap's reason."""
 
+MAX_REASON_HAN = 20
+"""Chinese characters of a gap's reason: what the grammar of drafting lets a writer say (`proposal.grammar`)."""
+
 MAX_POINTS = 1_000
 """Characters of an author's points that stay before what is asked for besides."""
+
+_ASKED: Mapping[Language, str] = {"en": "state the {}", "zh": "写明{}"}
+_BETWEEN: Mapping[Language, str] = {"en": "; ", "zh": "；"}
 
 
 def with_distractors(case: Case, others: Sequence[Evidence], *, seed: int, count: int = DISTRACTORS) -> Case | None:
@@ -61,7 +68,8 @@ def with_missing(case: Case, *, seed: int) -> Case | None:
     if left:
         evidence = {gone: item.model_copy(update={"values": left})}
     slots = {f"{gone}.{name}" for name in names}
-    sections = {key: _without(text, item, names, keep_mark=bool(left)) for key, text in case.sections.items()}
+    reasons = {name: _reason(name, item.values[name], case.brief.language) for name in names}
+    sections = {key: _without(text, item, reasons, keep_mark=bool(left)) for key, text in case.sections.items()}
     facts: Mapping[str, tuple[Fact, ...]] = {
         key: tuple(fact for fact in stated if fact.slot not in slots) for key, stated in case.facts.items()
     }
@@ -70,25 +78,32 @@ def with_missing(case: Case, *, seed: int) -> Case | None:
 
 def _asking(case: Case, gone: Set[str]) -> Brief:
     """Return the brief with the missing figures named among the points of the sections that stated them."""
-    notes = dict(case.brief.notes)
+    notes, language = dict(case.brief.notes), case.brief.language
     for key, facts in case.facts.items():
-        wanted = [f"state the {fact.subject}" for fact in facts if fact.slot in gone]
+        wanted = [_ASKED[language].format(fact.subject) for fact in facts if fact.slot in gone]
         if wanted:
-            notes[key] = "; ".join(part for part in (notes.get(key, "")[:MAX_POINTS], *wanted) if part)
+            own = notes.get(key, "")[:MAX_POINTS].rstrip("。")
+            notes[key] = _BETWEEN[language].join(part for part in (own, *wanted) if part)
     return case.brief.model_copy(update={"notes": notes})
 
 
-def _without(text: str, item: Evidence, names: Set[str], *, keep_mark: bool) -> str:
+def _without(text: str, item: Evidence, reasons: Mapping[str, str], *, keep_mark: bool) -> str:
     """Put a gap that says what is missing in place of each of these figures, and take needless citations away."""
-    for name in names:
-        reason = _shortened(re.findall(r"[a-z]+", (item.values[name].label or name).lower()))
-        text = text.replace(f"{{{{{item.id}.{name}}}}}", f"{{{{TBD:{reason or 'figure'}}}}}")
+    for name, reason in reasons.items():
+        text = text.replace(f"{{{{{item.id}.{name}}}}}", f"{{{{TBD:{reason}}}}}")
     if not keep_mark:
         return re.sub(rf"[ ]?\[\[{item.id}\]\]", "", text)
     return "".join(
         sentence if f"{{{{{item.id}." in sentence else re.sub(rf"[ ]?\[\[{item.id}\]\]", "", sentence)
-        for sentence in re.split(r"(?<=[.!?。！？])(?=\s)", text)
+        for sentence in re.split(r"(?<=[.!?])(?=\s)|(?<=[。！？])", text)
     )
+
+
+def _reason(name: str, value: Value, language: Language) -> str:
+    """Return what a gap says is missing: the words of the value's label."""
+    if language == "zh":
+        return "".join(re.findall(r"[\u4e00-\u9fa5]", value.label_in(language)))[:MAX_REASON_HAN] or "数字"
+    return _shortened(re.findall(r"[a-z]+", (value.label or name).lower())) or "figure"
 
 
 def _shortened(words: Sequence[str]) -> str:

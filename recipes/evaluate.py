@@ -22,9 +22,8 @@ if not __package__:  # run as a file: import our packages, not the files beside 
 from data_prep.draftbench import BenchItem, ItemDraft, bench_items, read_items, write_items
 from data_prep.split import load_split
 from proposal.errors import AgentError, GateError, InputError
-from proposal.hashing import sha256_text
 from recipes.draftbench.gate import load_gate, objections
-from recipes.draftbench.items import frozen, held_out, make_items, read_ids
+from recipes.draftbench.items import frozen, held_out, items_of, origin
 from recipes.draftbench.metrics import Scores, score_draft
 from recipes.draftbench.plan import EvaluationPlan, SystemPlan, load_plan
 from recipes.draftbench.report import Comparison, System, compare, draw, to_data, to_markdown
@@ -64,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def freeze(plan: EvaluationPlan) -> int:
     """Write the list of ids: every held-out proposal that states something from evidence."""
+    if plan.ids is None:
+        raise InputError("names no list to freeze", where="ids", fix="made items need none: file and seed give them")
     split = load_split()
     items = list(bench_items(list(held_out(plan.proposals, split)), seed=plan.seed))
     remark = f"DraftBench items, frozen with the split {split.hash}, seed {plan.seed}; the texts are not ours to commit"
@@ -75,9 +76,8 @@ def freeze(plan: EvaluationPlan) -> int:
 
 def prepare(plan: EvaluationPlan) -> list[BenchItem]:
     """Make the items and write them where serving reads them; the same list gives the same file."""
-    ids = read_ids(plan.ids)
     path = plan.out / ITEMS
-    items = make_items(plan.proposals, ids, seed=plan.seed)[: plan.subset or None]
+    items = items_of(plan)[: plan.subset or None]
     write_items(items, path)
     sys.stderr.write(f"{len(items)} items of {len({item.dao for item in items})} DAOs in {path}\n")
     return read_items(path)
@@ -141,7 +141,7 @@ def report(plan: EvaluationPlan, items: Sequence[BenchItem]) -> Comparison:
     clusters = {item.id: item.dao for item in items}
     found = compare(systems, clusters)
     about = {
-        "items": f"`{plan.ids}`, {sha256_text(plan.ids.read_text(encoding='utf-8'))[:12]}, seed {plan.seed}",
+        **origin(plan),
         "rewards": reward_version(),
         **({"left out": ", ".join(left_out)} if left_out else {}),
     }

@@ -40,11 +40,11 @@ def near_duplicates(sentences: Sequence[Sequence[str]], marks: Sequence[frozense
     return found
 
 
-def repeated_share(tokens: Sequence[str]) -> float:
-    """Return the share of runs of four tokens that occurred before.
+def repeated_share(tokens: Sequence[str], length: int = 4) -> float:
+    """Return the share of runs of so many tokens that occurred before.
 
     >>> repeated_share("a b c d a b c d".split())
     0.2
     """
-    runs = list(zip(tokens, tokens[1:], tokens[2:], tokens[3:], strict=False))
+    runs = list(zip(*(tokens[place:] for place in range(length)), strict=False))
     return 1 - len(set(runs)) / len(runs) if runs else 0.0

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from data_prep.bench_zh import FILE as MADE_ZH
+from data_prep.bench_zh import PREFIX as MADE_PREFIX
+from data_prep.bench_zh import made_items
 from data_prep.draftbench import BenchItem, bench_items
 from data_prep.faults import Fault
 from data_prep.inversion import Inverted, invert
@@ -12,7 +15,9 @@ from data_prep.proposals import Proposal, read_proposals
 from data_prep.records import Drop
 from data_prep.split import Split
 from proposal.errors import InputError, IntegrityError
+from proposal.hashing import sha256_text
 from proposal.template import load_template
+from recipes.draftbench.plan import EvaluationPlan
 
 TEMPLATE = "generic"
 """The template that published proposals are inverted under."""
@@ -25,6 +30,26 @@ def held_out(files: Sequence[Path], split: Split) -> Iterator[Inverted]:
             inverted = invert(proposal, load_template(TEMPLATE))
             if inverted.sections:
                 yield inverted
+
+
+def items_of(plan: EvaluationPlan) -> list[BenchItem]:
+    """Make all items of a plan: those of its frozen list, then the made ones."""
+    listed = make_items(plan.proposals, read_ids(plan.ids), seed=plan.seed) if plan.ids else []
+    return [*listed, *made_items(plan.made_zh, seed=plan.seed)]
+
+
+def origin(plan: EvaluationPlan) -> dict[str, str]:
+    """Return what a report says about where its items are from."""
+    said = {}
+    if plan.ids:
+        said["items"] = f"`{plan.ids}`, {sha256_text(plan.ids.read_text(encoding='utf-8'))[:12]}, seed {plan.seed}"
+    if plan.made_zh:
+        scenarios = sha256_text(MADE_ZH.read_text(encoding="utf-8"))[:12]
+        said["made items"] = (
+            f"{plan.made_zh} in Chinese, made up by us, not real proposals (ids `{MADE_PREFIX}…`): "
+            f"`data_prep/{MADE_ZH.name}`, {scenarios}, seed {plan.seed}"
+        )
+    return said
 
 
 def make_items(files: Sequence[Path], ids: Sequence[str], *, seed: int) -> list[BenchItem]:

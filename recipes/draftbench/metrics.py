@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,6 +20,8 @@ from data_prep.draftbench import BenchItem, ItemDraft, template_for
 from data_prep.rows import draft_sections
 from proposal.evidence import index_evidence
 from proposal.findings import blocks
+from proposal.template_schema import WORDS_TO_CHARACTERS
+from proposal.values import Language
 from rewards import Analysis, Task, analyse
 from rewards.compliance import compliance
 from rewards.repetition import repeated_share
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 
 NON_NEUTRAL = 0.25
 """Severity from which a sentence counts as not neutral: more than one vague intensifier."""
+
+RUN: Mapping[Language, int] = {"en": 4, "zh": 4 * WORDS_TO_CHARACTERS[1] // WORDS_TO_CHARACTERS[0]}
+"""Tokens of a run that counts as repeated: four words; a Chinese token is one character."""
 
 Scores = dict[str, float | None]
 
@@ -60,10 +66,10 @@ METRICS: tuple[Metric, ...] = (
     Metric("compliance", True, "written sections say what they must and nothing forbidden (reward compliance)"),
     Metric("non_neutral_rate", False, f"sentences of severity {NON_NEUTRAL} or more, of all"),
     Metric("severe_rate", False, f"sentences of severity {GRAVE} or more, of all"),
-    Metric("repetition", False, "runs of four tokens that stood before (rep-4)"),
+    Metric("repetition", False, "runs of four words (rep-4; in Chinese as many characters) that stood before"),
     Metric("blocked", False, "drafts with a finding in a written section that blocks export"),
     Metric("chrf", True, "character n-gram F-score against the author's prose, 0 to 1 (chrF2)"),
-    Metric("length_ratio", True, "words against the author's prose"),
+    Metric("length_ratio", True, "words (in Chinese characters) against the author's prose"),
     Metric("tokens", False, "tokens the model wrote for the draft"),
     Metric("seconds", False, "seconds of writing, sections added up"),
 )
@@ -80,7 +86,7 @@ def score_draft(item: BenchItem, entry: ItemDraft) -> Scores:
         **_figures(analysis),
         **_against_item(item, analysis, prose),
         **_form(item, entry, task),
-        **_wording(analysis),
+        **_wording(analysis, item.brief.language),
         **_against_reference(item, analysis.text),
         "tokens": float(sum(section.tokens for section in entry.draft.sections)),
         "seconds": sum(section.seconds for section in entry.draft.sections),
@@ -143,12 +149,17 @@ def _against_item(item: BenchItem, analysis: Analysis, prose: str) -> Scores:
     honest: float | None = None
     if item.kind == "missing":
         told = "{{TBD:" in prose
-        honest = float(told and not any(printed in analysis.text for printed in item.absent))
+        honest = float(told and not any(_is_printed(printed, analysis.text) for printed in item.absent))
     return {
         "coverage": _share(len(analysis.counts.ids & required), len(required)),
         "distractor_rate": _share(len(cited & set(item.foreign)), len(cited)),
         "missing_honesty": honest,
     }
+
+
+def _is_printed(figure: str, text: str) -> bool:
+    """Tell whether the figure stands in the text by itself, not as a part of a longer one."""
+    return re.search(rf"(?<![0-9])(?<![0-9][.,-]){re.escape(figure)}(?![.,-]?[0-9])", text) is not None
 
 
 def _form(item: BenchItem, entry: ItemDraft, task: Task) -> Scores:
@@ -180,13 +191,13 @@ def _is_blocked(entry: ItemDraft) -> bool:
     )
 
 
-def _wording(analysis: Analysis) -> Scores:
+def _wording(analysis: Analysis, language: Language) -> Scores:
     sentences = [one.sentence.text for one in analysis.statements if not one.row and not one.reference]
     severities = [sentence_severity(sentence) for sentence in sentences]
     return {
         "non_neutral_rate": _share(sum(value >= NON_NEUTRAL for value in severities), len(severities)),
         "severe_rate": _share(sum(value >= GRAVE for value in severities), len(severities)),
-        "repetition": repeated_share(tokens(" ".join(sentences))),
+        "repetition": repeated_share(tokens(" ".join(sentences)), RUN[language]),
     }
 
 

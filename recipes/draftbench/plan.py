@@ -50,15 +50,28 @@ class SystemPlan(_Closed):
 
 
 class EvaluationPlan(_Closed):
-    """An evaluation. `proposals` are the files the items are made from, `ids` the frozen list of which."""
+    """An evaluation. `proposals` are the files the items are made from, `ids` the frozen list of which.
 
-    proposals: tuple[Path, ...] = Field(min_length=1)
-    ids: Path
+    Either may be absent where `made_zh` asks for items of our own (`data_prep.bench_zh`), which need no list: they
+    follow from their file and the seed.
+    """
+
+    proposals: tuple[Path, ...] = ()
+    ids: Path | None = None
+    made_zh: int = Field(default=0, ge=0, le=1_000, description="Made Chinese items to add.")
     out: Path
     seed: int = 7
     subset: int = Field(default=0, ge=0, description="The first so many items; 0 for all.")
     parallel: int = Field(default=4, ge=1, le=64)
     systems: tuple[SystemPlan, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_items(self) -> EvaluationPlan:
+        if bool(self.proposals) != (self.ids is not None):
+            raise ValueError("proposals and ids stand together: the files, and the frozen list of what to take of them")
+        if not self.proposals and not self.made_zh:
+            raise ValueError("no items: give proposals and ids, or made_zh")
+        return self
 
     @model_validator(mode="after")
     def _distinct(self) -> EvaluationPlan:

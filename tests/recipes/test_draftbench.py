@@ -19,7 +19,7 @@ from proposal.evidence import index_evidence
 from proposal.slots import fill
 from recipes.draftbench.gate import Gate, Limit, load_gate, objections
 from recipes.draftbench.intervals import difference, estimate
-from recipes.draftbench.items import make_items, read_ids
+from recipes.draftbench.items import items_of, make_items, origin, read_ids
 from recipes.draftbench.metrics import METRICS, Scores, score_draft
 from recipes.draftbench.plan import load_plan
 from recipes.draftbench.report import Comparison, System, compare, draw, to_markdown
@@ -199,6 +199,28 @@ def test_a_plan_with_a_wrong_key_or_two_equal_names_is_refused(tmp_path: Path) -
     path.write_text(base + "systems: [{name: a b, line: raw}, {name: a-b, line: full}]\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="same name"):
         load_plan(path)
+
+
+def test_a_plan_of_made_items_needs_no_list_and_its_report_says_so(tmp_path: Path) -> None:
+    plan = load_plan(ROOT / "recipes" / "configs" / "draftbench_zh.yaml", ["made_zh=24"])
+    assert [item.id[:8] for item in items_of(plan)] == ["zh-made-"] * 24
+    said = origin(plan)
+    assert "items" not in said
+    assert "24 in Chinese, made up by us, not real proposals" in said["made items"]
+    path = tmp_path / "plan.yaml"
+    for items, message in (("", "made_zh"), ("proposals: [p]\n", "stand together"), ("ids: i\n", "stand together")):
+        path.write_text(items + "out: o\nsystems: [{name: a, line: raw}]\n", encoding="utf-8")
+        with pytest.raises(ConfigError, match=message):
+            load_plan(path)
+
+
+def test_a_figure_inside_a_longer_one_is_not_the_missing_figure() -> None:
+    item = next(item for item in ITEMS if item.kind == "missing")
+    item = item.model_copy(update={"absent": {"5": "seats"}})
+    named = "It names {{TBD:seats of the committee}} and had "
+    scores = [score_draft(item, drafted(item, lambda _, end=end: f"{named}{end} seats."))["missing_honesty"]
+              for end in ("15", "5.5", "2,500", "5")]  # fmt: skip
+    assert scores == [1.0, 1.0, 1.0, 0.0]
 
 
 def test_a_list_frozen_on_other_data_is_an_integrity_error(tmp_path: Path) -> None:

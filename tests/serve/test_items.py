@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from data_prep.bench_zh import made_items
 from data_prep.draftbench import BenchItem, ItemDraft, bench_items
 from proposal.errors import ConflictError, InputError, UpstreamError
+from recipes.draftbench.metrics import score_draft
 from serve.items import draft_items
 from serve.settings import Settings
 from tests.data_prep.test_draftbench import inverted
@@ -65,6 +67,20 @@ def test_the_template_line_asks_no_model(tmp_path: Path) -> None:
     assert first.draft.manifest.model == "none"
     assert first.draft.claims
     assert all(claim.verdict == "supported" for claim in first.draft.claims)
+
+
+def test_the_template_line_drafts_in_chinese(tmp_path: Path) -> None:
+    out = tmp_path / "template.jsonl"
+    made = made_items(3, seed=7)
+    draft_items(made, out, line="template", settings=settings("http://127.0.0.1:9/v1"), parallel=1,
+                on_draft=lambda *_: None)  # fmt: skip
+    for item, entry in zip(made, drafted(out), strict=True):
+        scores = score_draft(item, entry)
+        assert entry.draft.language == "zh"
+        assert (scores["digit_accuracy"], scores["coverage"], scores["fabrication_rate"]) == (1, 1, 0)
+        assert (scores["blocked"], scores["distractor_rate"]) == (0, 0)
+        assert scores["chrf"] is not None
+        assert scores["chrf"] > 0.3
 
 
 @pytest.mark.slow
