@@ -146,7 +146,7 @@ def _check_negation(figures: Sequence[Figure], statement: Statement) -> None:
                 figure.meaning = "wrong"
 
 
-_CLAUSE_END = re.compile(r"[;:；：—]|,\s")
+_CLAUSE_END = re.compile(r"[;:；：，—]|,\s")
 """Ends what a denial speaks of: "may not be finished: 13 were finished"."""
 
 

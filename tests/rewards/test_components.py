@@ -154,6 +154,20 @@ def test_plain_governance_prose_is_neutral(sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sentence", "wrong"),
+    [
+        ("第三季度活跃创作者人数为338，其中一些没有活跃的记录 [E2]。", 0),
+        ("部分作品没有销售额，第三季度创作者销售额为401,000 USDC [E1]。", 0),
+        ("第三季度有338名创作者不活跃 [E2]。", 1),
+    ],
+)
+def test_a_denial_in_chinese_speaks_of_its_own_clause(sentence: str, wrong: int) -> None:
+    figures = [figure for one in analyse(sentence, task(language="zh")).statements for figure in one.figures]
+    assert figures
+    assert sum(figure.meaning == "wrong" for figure in figures) == wrong
+
+
+@pytest.mark.parametrize(
     "sentence",
     [
         "This revolutionary upgrade will skyrocket the value of our token!",
