@@ -121,8 +121,10 @@ def whole_rows(case: Case, template: Template) -> Iterator[SftRow | Drop]:
 
 
 def grpo_rows(case: Case, template: Template) -> Iterator[GrpoRow | Drop]:
-    """Turn a case into prompts for reinforcement learning; a reference that is no good text is left
-    empty.
+    """Turn a case into prompts for reinforcement learning.
+
+    A reference stands only in the rows of a case written by hand, where it is a good text: a published proposal may be
+    too short for its template, or loaded, and a preflight holds references against the rewards.
     """
     evidence = canonical_json([item.model_dump(mode="json") for item in case.evidence.values()])
     brief = canonical_json(case.brief)
@@ -133,7 +135,7 @@ def grpo_rows(case: Case, template: Template) -> Iterator[GrpoRow | Drop]:
             dao_evidence_json=evidence,
             dao_brief_json=brief,
             dao_required=required_ids(prompt),
-            dao_reference="" if fault(reference, prompt) else reference,
+            dao_reference="" if case.facts or fault(reference, prompt) else reference,
             **_origin(prompt),
         )
 

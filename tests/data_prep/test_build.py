@@ -23,6 +23,8 @@ from tests.data_prep.builders import a_draft, full_case, reviewed
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+CHOSEN = {("dpo", "not-better"), ("sft_best", "too-long"), ("sft_best", "not-worth")}
+"""Drops that lose nothing: pairs that the rewards do not see, and rows that stand in `sft` and are not the best."""
 ABOUT_ONE_SENTENCE = {
     "EV-uncited-claim", "EV-dangling", "EV-number", "NE-loaded", "NE-certainty", "NE-pressure", "IN-instruction",
 }  # fmt: skip
@@ -45,7 +47,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 def test_the_examples_give_rows_of_every_method_and_lose_none(cut: Path) -> None:
     manifest = json.loads((cut / "manifest.json").read_text(encoding="utf-8"))
-    assert {item["reason"] for item in lines(cut / "dropped.jsonl")} <= {"not-better"}
+    assert {(item["method"], item["reason"]) for item in lines(cut / "dropped.jsonl")} <= CHOSEN
     whole = [row for row in lines(cut / "sft.jsonl") if not row["dao_section"]]
     assert len(whole) == 3
     assert manifest["rows"]["sft"] - len(whole) == manifest["rows"]["grpo"] >= 15
@@ -107,7 +109,8 @@ def test_the_same_case_twice_is_counted_as_duplicates(tmp_path: Path) -> None:
     for name in ("one", "two"):
         shutil.copytree(EXAMPLES / "grants-round", source / name)
     folder = cut_of(tmp_path, source)
-    reasons = [item["reason"] for item in lines(folder / "dropped.jsonl") if item["reason"] != "not-better"]
+    dropped = [item for item in lines(folder / "dropped.jsonl") if (item["method"], item["reason"]) not in CHOSEN]
+    reasons = [item["reason"] for item in dropped]
     total = sum(len(lines(folder / f"{method}.jsonl")) for method in ROW_OF)
     assert reasons == ["duplicate"] * total
 
