@@ -43,10 +43,13 @@ def test_a_short_text_with_full_marks_is_a_row() -> None:
     ("text", "reason"),
     [
         (" ".join(sentence + "." for sentence in GOOD.split(". ")[1:3]), "template_adherence"),
-        (GOOD.replace(" [[E1]]", ""), "data_citation"),
+        (
+            GOOD.replace("{{P.budget}},", "{{E1.sales_q2}} [[E1]],").replace("a public", "{{P.budget}} for a public"),
+            "numeric_faithfulness",
+        ),
         (GOOD.replace("The proposal asks", "This groundbreaking, visionary and unmatched proposal asks"), "a loaded"),
     ],
-    ids=["too short for its section", "uncited", "loaded"],
+    ids=["too short for its section", "another figure for the budget", "loaded"],
 )
 def test_a_text_that_a_reward_marks_down_is_a_drop_with_the_reward_named(text: str, reason: str) -> None:
     drop = only(text)
