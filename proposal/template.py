@@ -380,7 +380,7 @@ def _line_numbers(path: Path) -> dict[str, int]:
                 lines[f"{place}.{index}"] = value.start_mark.line + 1
                 walk(value, f"{place}.{index}")
 
-    walk(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader), "")
+    walk(yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader), "")
     return lines
 
 

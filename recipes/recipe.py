@@ -113,7 +113,7 @@ def load_recipe(path: Path, method: Method, overrides: Sequence[str] = ()) -> Re
     """Read a recipe and the `key=value` words of the command line."""
     read_structured(path)  # names a key that stands twice, which the plain reader passes over
     text = path.read_text(encoding="utf-8")
-    data = yaml.safe_load(text)  # as ms-swift reads it
+    data = yaml.load(text, Loader=yaml.CSafeLoader)  # as ms-swift reads it, by libyaml
     if path.suffix.lower() not in {".yaml", ".yml"}:
         raise InputError("a recipe is a YAML file", where=str(path), expected=".yaml")
     if not isinstance(data, dict):
@@ -134,7 +134,7 @@ def load_recipe(path: Path, method: Method, overrides: Sequence[str] = ()) -> Re
 
 def key_lines(text: str) -> dict[str, int]:
     """Return the line of each key at the top of a YAML document."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = yaml.compose(text, Loader=yaml.CSafeLoader)
     if not isinstance(node, yaml.MappingNode):
         return {}
     return {key.value: key.start_mark.line + 1 for key, _ in node.value}
@@ -156,7 +156,7 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
                 fix="write max_steps=3, or --dry-run",
             )
         try:
-            values[key] = yaml.safe_load(value) if value else ""
+            values[key] = yaml.load(value, Loader=yaml.CSafeLoader) if value else ""
         except yaml.YAMLError:
             values[key] = value
     return values

@@ -140,5 +140,6 @@ def test_images_are_bounded_where_they_are_trained_as_where_they_are_made(path: 
 
 
 def test_the_page_is_what_the_headers_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m recipes.config_table"
-    assert NOT_MEASURED in page()
+    made = page()
+    assert PAGE.read_text(encoding="utf-8") == made, "run python -m recipes.config_table"
+    assert NOT_MEASURED in made
