@@ -27,8 +27,10 @@ define failed
 endef
 
 ROOMS := proposal rewards data_prep recipes serve
-# Examples in docstrings are tests too, except where importing the module needs ms-swift or a running migration.
-EXAMPLES := --doctest-modules --ignore=rewards/dao_swift_plugin.py --ignore=serve/migrations
+# Examples in docstrings are tests too, except where importing the module needs ms-swift or a running migration, or
+# takes a second for nothing: the tests' wallet and the benchmarks have none.
+EXAMPLES := --doctest-modules --ignore=rewards/dao_swift_plugin.py --ignore=serve/migrations \
+            --ignore=tests/eth_wallet.py --ignore=tests/bench
 # Packages of the system that are missing, by Debian's names, go into the array `missing`; this installs them where it
 # may: as root without asking (a container, CI), and for the tests also by sudo where that asks for no password.
 define install_missing

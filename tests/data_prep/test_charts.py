@@ -120,6 +120,7 @@ def test_thirty_charts_are_drawn_with_no_word_on_another_and_no_glyph_missing() 
     assert len({chart.name for chart in drawn}) == 30
 
 
+@pytest.mark.slow  # draws every layout
 def test_words_that_fit_in_no_layout_are_refused_by_name() -> None:
     with pytest.raises(InputError, match=r"leaves the picture|lies on"):
         draw(data(1, 2, title="W" * 80), language="en", seed=3)

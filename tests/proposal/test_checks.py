@@ -190,6 +190,7 @@ def test_every_template_can_check_a_text(name: str) -> None:
     assert "ST-placeholder" in {finding.rule for finding in found}
 
 
+@pytest.mark.slow  # a process of its own; tests/test_architecture.py imports the whole room in the fast tier
 def test_importing_the_checks_pulls_in_no_heavy_library() -> None:
     code = "import sys, proposal.checks, proposal.mutation; print(sorted(m.split('.')[0] for m in sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout

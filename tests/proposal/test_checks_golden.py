@@ -18,10 +18,10 @@ def test_a_rule_finds_exactly_what_its_example_expects(case: GoldenCase) -> None
     assert case.found() == case.expected
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.rule}/{case.name}")
-def test_the_name_of_an_example_tells_whether_it_passes(case: GoldenCase) -> None:
-    assert case.name.startswith(("pass-", "fail-"))
-    assert bool(case.expected) == case.name.startswith("fail-")
+def test_the_name_of_an_example_tells_whether_it_passes() -> None:
+    due = {False: "pass", True: "fail"}
+    misnamed = [f"{case.rule}/{case.name}" for case in CASES if case.name.split("-")[0] != due[bool(case.expected)]]
+    assert misnamed == []
 
 
 def test_every_rule_has_a_passing_and_a_failing_example() -> None:

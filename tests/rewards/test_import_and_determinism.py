@@ -32,6 +32,7 @@ def run(code: str, *, seed: str = "0") -> str:
     ).stdout
 
 
+@pytest.mark.slow  # a process of its own; tests/test_architecture.py imports the whole room in the fast tier
 def test_importing_the_rewards_loads_nothing_heavy() -> None:
     loaded = json.loads(run("import rewards, rewards.training, json, sys; print(json.dumps(sorted(sys.modules)))"))
     assert not {name.split(".")[0] for name in loaded} & HEAVY

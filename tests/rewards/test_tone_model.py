@@ -101,6 +101,7 @@ def test_the_generators_are_deterministic() -> None:
     assert len(made[0]) >= 8
 
 
+@pytest.mark.slow
 def test_held_out_daos_are_rarely_flagged(shared_data: Path) -> None:
     model = load_tone_model()
     for name in HELD_OUT[:2]:

@@ -27,6 +27,13 @@ def app(tmp_path: Path) -> Iterator[App]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """Yield a gateway for calls that change nothing."""
+    with an_app(tmp_path_factory.mktemp("unchanged")) as one:
+        yield one
+
+
 def bad_calls() -> list[Any]:
     deep = b'{"brief":' + b"[" * 200_000
     return [
@@ -68,9 +75,9 @@ def json_(**parts: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("method", "path", "sent", "status", "says"), bad_calls())
 def test_every_mistake_is_told_in_the_one_shape(
-    app: App, method: str, path: str, sent: dict[str, Any], status: int, says: str
+    unchanged: App, method: str, path: str, sent: dict[str, Any], status: int, says: str
 ) -> None:
-    answer = app.client.request(method, path, **sent)
+    answer = unchanged.client.request(method, path, **sent)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert set(answer.json()) == {"error"}
@@ -94,8 +101,8 @@ def test_a_crash_is_told_in_the_same_shape_and_says_nothing_of_the_inside(
 
 @pytest.mark.parametrize("path", ["/healthz", "/drafts", "/sign-in", "/nowhere", "/static/desk.css"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_every_response_forbids_what_is_not_ours(app: App, method: str, path: str) -> None:
-    headers = app.stranger().request(method, path).headers
+def test_every_response_forbids_what_is_not_ours(unchanged: App, method: str, path: str) -> None:
+    headers = unchanged.stranger().request(method, path).headers
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["img-src"] == "'self'"

@@ -196,9 +196,17 @@ def calls() -> Iterator[Any]:
                 yield pytest.param(method, route.path, id=f"{method} {route.path}")
 
 
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, str]]:
+    """Yield a gateway with one draft, which nobody gets into."""
+    with an_app(tmp_path_factory.mktemp("closed")) as one:
+        yield one, one.order()
+
+
 @pytest.mark.parametrize(("method", "path"), list(calls()))
-def test_a_stranger_gets_nothing(app: App, method: str, path: str) -> None:
-    address = path.replace("{draft_id}", app.order())
+def test_a_stranger_gets_nothing(closed: tuple[App, str], method: str, path: str) -> None:
+    app, draft_id = closed
+    address = path.replace("{draft_id}", draft_id)
     given = {"verdict": "approve", "seen_version": "1", "brief": "a: b", "evidence": "a: b"}
     sent = {"json": an_order()} if path.startswith("/v1") else {"data": given}
     answer = app.stranger().request(method, address, **(sent if method == "POST" else {}))

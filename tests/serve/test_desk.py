@@ -20,6 +20,7 @@ from tests.serve.builders import (
     ScriptedDrafter,
     a_brief,
     a_draft,
+    add_draft,
     an_app,
     some_evidence,
 )
@@ -246,8 +247,8 @@ def test_hostile_names_stay_text(app: App) -> None:
 
 
 def test_a_long_list_is_paged(app: App) -> None:
-    for _ in range(27):
-        app.order()
+    for number in range(27):
+        add_draft(app.services.store, f"d-{number:02}")
     ada = app.browser("Ada")
     first = page(ada, "/drafts")
     assert len(first.one("ul", class_="drafts").all("h2")) == 25

@@ -19,6 +19,7 @@ from serve.draft_folder import DraftFolder, load_draft
 from serve.drafting import ModelDrafter
 from serve.events import DraftEvent
 from serve.settings import Settings
+from tests.sampling import each
 from tests.serve.scripted_endpoint import ScriptedEndpoint
 
 ROOT = Path(__file__).parents[2]
@@ -66,19 +67,19 @@ def test_a_sentence_that_the_checks_refuse_is_written_again() -> None:
     assert all(section.attempts == 2 for section in result.sections if section.writer == "model")
 
 
-@pytest.mark.parametrize(
-    "sentence",
-    [
-        "The budget is forty-five thousand dollars and will be paid to the creators over the season.",
-        "The treasury paid 99,999 USDC for the earlier rebate according to the report of the office.",
-        "You can now write your own proposal with the help of this text.",
-        "The programme programme programme programme is for the members of the DAO.",
-        "The report is due in the middle of January of the year that comes.",
-        "An alternative problema dei prodotto di lumiare e conoscerto iregion delle guerra sia.",
-        "The proposal describes the rules of the programme and the.",
-        "The sales came to {{E99.sales}} in the quarter that the report covers.",
-    ],
-)
+NEVER_PASSING = [
+    "The budget is forty-five thousand dollars and will be paid to the creators over the season.",
+    "The treasury paid 99,999 USDC for the earlier rebate according to the report of the office.",
+    "You can now write your own proposal with the help of this text.",
+    "The programme programme programme programme is for the members of the DAO.",
+    "The report is due in the middle of January of the year that comes.",
+    "An alternative problema dei prodotto di lumiare e conoscerto iregion delle guerra sia.",
+    "The proposal describes the rules of the programme and the.",
+    "The sales came to {{E99.sales}} in the quarter that the report covers.",
+]
+
+
+@pytest.mark.parametrize("sentence", each(NEVER_PASSING, fast=4))
 def test_a_sentence_that_never_passes_is_left_out_and_recorded(sentence: str) -> None:
     with ScriptedEndpoint(lambda _: sentence) as endpoint:
         result, _ = draft(endpoint, request())
