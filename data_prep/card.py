@@ -18,8 +18,8 @@ from typing import Any
 from data_prep.card_plots import draw_all
 from data_prep.cut import DROPPED_FILE, SOURCES_FILE
 from data_prep.lake import missing_package
-from data_prep.whole_files import write_whole
 from proposal.errors import AgentError, InputError
+from proposal.whole_files import write_whole
 
 CARD_FORM = "dao-agent-card/1"
 FOLDER = "card"

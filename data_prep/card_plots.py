@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.whole_files import write_whole
+from proposal.whole_files import write_whole
 
 INK = "#1f2933"
 COLOURS = ("#2f6f9f", "#d98c3f", "#4f9d69", "#8a6bb1", "#b0515c", "#6b7a89", "#c2a83e")

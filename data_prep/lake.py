@@ -29,9 +29,9 @@ from typing import Any
 
 from data_prep.policy import Policy, TextKind
 from data_prep.records import Drop
-from data_prep.whole_files import write_whole
 from proposal.errors import ConfigError, InputError, IntegrityError
 from proposal.hashing import sha256_data
+from proposal.whole_files import write_whole
 
 INGEST_FORM = "dao-agent-ingest/1"
 BATCH = 256

@@ -34,11 +34,11 @@ from data_prep.row_sets import (
 from data_prep.split import Place, Side
 from data_prep.timing import tells_outcome
 from data_prep.tokens import Tokenizer, tokenizer_of
-from data_prep.whole_files import write_whole
 from proposal.brief import Brief
 from proposal.checks import language_of
 from proposal.evidence import Evidence
 from proposal.hashing import canonical_json, sha256_text
+from proposal.whole_files import write_whole
 
 Kind = Literal["cases", "reviews", "proposals", "history", "charts"]
 UNIT = 32

@@ -10,13 +10,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from proposal.prompt import prompt_hash
+from proposal.whole_files import write_whole
 from recipes.card import base_licence, card
 from recipes.environment import machine
 from recipes.progress import LOG_FILE, read_log
@@ -98,7 +98,7 @@ def finish_run(
         return None
     record = _record(recipe, ended, checkpoint)
     _write(folder / RECORD_FILE, record)
-    (folder / CARD_FILE).write_text(card(record), encoding="utf-8")
+    write_whole(folder / CARD_FILE, card(record).encode())
     return record
 
 
@@ -198,8 +198,5 @@ def _folder(recipe: Recipe) -> Path:
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
-    """Write whole or not at all: a reader never sees half a manifest."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    partial.replace(path)
+    text = json.dumps(data, indent=2, ensure_ascii=False, default=str)
+    write_whole(path, f"{text}\n".encode())

@@ -12,7 +12,7 @@ sections/       finished sections of a draft that is not whole yet
 from __future__ import annotations
 
 import json
-import os
+import shutil
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from proposal.draft import Draft, DraftRequest, SectionDraft
 from proposal.errors import ConflictError, InputError
 from proposal.hashing import sha256_data
 from proposal.template import Template
+from proposal.whole_files import write_whole
 from serve.draft_template import FILE
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -72,9 +73,7 @@ class DraftFolder:
         _write(self.path / "findings.json", json.dumps(findings, ensure_ascii=False, indent=2))
         _write(self.path / "manifest.json", draft.manifest.model_dump_json(indent=2))
         _write(self.path / "draft.json", draft.model_dump_json(indent=2))
-        for file in self._sections.glob("*.json"):
-            file.unlink()
-        self._sections.rmdir()
+        shutil.rmtree(self._sections)  # with what a killed process was writing there
 
 
 def load_draft(path: Path) -> Draft:
@@ -94,6 +93,4 @@ def _parse(model: type[Model], file: Path) -> Model:
 
 
 def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
+    write_whole(path, (text if text.endswith("\n") else f"{text}\n").encode())

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.whole_files import write_whole
 from proposal.errors import ConflictError, IntegrityError
 from proposal.hashing import sha256_data
+from proposal.whole_files import write_whole
 
 ENTRY_FORM = "dao-agent-raw/1"
 CURSOR_FORM = "dao-agent-cursor/1"

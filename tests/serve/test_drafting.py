@@ -20,6 +20,7 @@ from serve.drafting import ModelDrafter
 from serve.events import DraftEvent
 from serve.settings import Settings
 from tests.sampling import each
+from tests.serve.builders import a_draft
 from tests.serve.scripted_endpoint import ScriptedEndpoint
 
 ROOT = Path(__file__).parents[2]
@@ -193,6 +194,16 @@ def draft_args(out: Path) -> list[str]:
         "--out",
         str(out),
     ]
+
+
+def test_what_a_killed_process_was_writing_does_not_keep_a_draft_from_being_finished(tmp_path: Path) -> None:
+    folder = DraftFolder(tmp_path / "draft")
+    folder.begin(request())
+    (folder.path / "sections" / ".summary.json.4711").write_text('{"key": ', encoding="utf-8")
+    assert folder.begin(request()) == {}
+    folder.finish(a_draft())
+    assert folder.is_finished
+    assert not (folder.path / "sections").exists()
 
 
 @pytest.mark.slow
