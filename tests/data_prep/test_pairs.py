@@ -138,7 +138,7 @@ def test_a_section_without_a_good_text_is_a_drop_with_its_reason() -> None:
 
 
 def test_a_difference_that_the_rewards_do_not_see_is_a_counted_drop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data_prep.pairs._worth", lambda text, prompt: 1.0)
+    monkeypatch.setattr("data_prep.pairs.total", lambda text, prompt: 1.0)
     made = list(mutation_pairs(full_case(), GENERIC))
     assert {drop.reason for drop in made if isinstance(drop, Drop)} == {"not-better", "no-mutation"}
     assert not [row for row in made if isinstance(row, DpoRow)]

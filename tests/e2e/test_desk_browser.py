@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from serve.app import Gateway, start_gateway
 from tests.serve.builders import (
@@ -23,6 +22,9 @@ from tests.serve.builders import (
     an_order,
     settings_in,
 )
+
+if TYPE_CHECKING:  # every tier collects this file, and the library takes half a second
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +52,8 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as one:
         yield one
 

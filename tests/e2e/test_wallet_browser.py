@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from serve.app import Gateway, start_gateway
 from tests.e2e.test_desk_browser import AXE, WCAG, a_person, chromium, order, playwright
 from tests.proposal.wallet import GRACE, KEN, MARY
 from tests.serve.builders import ScriptedDrafter, settings_in
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 __all__ = ["chromium", "playwright"]  # fixtures of the desk's own browser tests
 

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from serve.store import Store
@@ -23,6 +22,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "sqlite":
         opened = a_store(tmp_path)
     else:
+        import psycopg  # here, because the fast tier needs no server
+
         server: Path = request.getfixturevalue("postgres")
         schema = f"desk_{uuid.uuid4().hex}"
         with psycopg.connect(host=str(server), user="postgres", autocommit=True) as one:
