@@ -31,8 +31,11 @@ from serve.settings import Settings
 from serve.stages import ALL, Stages
 from serve.writing import SectionWriter
 
-SAMPLING = Sampling(temperature=0.3, top_p=0.9, repetition_penalty=1.05, max_tokens=700, seed=7)
-"""Sampling of the first try; a rewrite and further tries for the best are warmer (`serve.writing`)."""
+SAMPLING = Sampling(temperature=0.3, top_p=0.9, repetition_penalty=1.05, max_tokens=480, seed=7)
+"""Sampling of the first try; a rewrite and further tries for the best are warmer (`serve.writing`).
+
+No template asks for a section of more than 200 words; `max_tokens` has room for that and a dozen slots.
+"""
 
 NO_MODEL = "none"
 """What stands in the manifest of a draft that no model wrote."""

@@ -1,7 +1,8 @@
 """Screening: which sentences of a model may stand in a draft, judged one by one before the whole text is checked.
 
-A sentence is refused when a check that can judge one sentence finds something in it, when it repeats another one, names
-something that neither brief nor evidence names, or is no sentence at all (cut off, stuck, addressed to the reader).
+A sentence is refused when a check that can judge one sentence finds something in it, when a figure in it stands for
+something else than it measures, when it repeats another one or the task, when it names something that neither brief nor
+evidence names, or is no sentence at all (cut off, stuck, addressed to the reader).
 Refusing a good sentence costs a rewrite; keeping a bad one costs the committee's trust.
 """
 
@@ -11,7 +12,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from proposal.checks import run_checks
+from proposal.document import parse
 from proposal.slots import MARK, SLOT, fill
+from proposal.template import SectionSpec
+from rewards import Task, analyse
 from serve.preparing import Prepared
 
 SENTENCE_RULES = frozenset(
@@ -22,8 +26,12 @@ SENTENCE_RULES = frozenset(
 NEAR_DUPLICATE = 0.8
 """Jaccard similarity of word sets from which two sentences count as one (`rewards.md`, 1.4)."""
 
+MIN_ECHO = 6
+"""Words of an instruction from which having most of them is no chance."""
+
 _META = re.compile(
-    r"\b(?:I|you|your|my|we|our|us|paragraph|bullet|essay|blog|rewrite|sentence|prompt|the task)\b", re.IGNORECASE
+    r"\b(?:I|you|your|my|we|our|us|paragraph|bullet|essay|blog|rewrite|sentence|prompt|the task|this section)\b",
+    re.IGNORECASE,
 )
 """Talk to or about the reader, the writer or the text itself: an assistant's habit, not a proposal's."""
 
@@ -49,12 +57,35 @@ MIN_FUNCTION_WORDS = 0.25
 """Share of function words under which a long sentence is no English prose; ordinary prose has 0.4 to 0.5."""
 
 
-def objections(sentence: str, others: Sequence[str], job: Prepared) -> list[str]:
-    """Return why a slotted sentence may not stand beside the others; empty when it may."""
+def objections(sentence: str, others: Sequence[str], spec: SectionSpec, job: Prepared) -> list[str]:
+    """Return why a slotted sentence of a section may not stand beside the others; empty when it may."""
     reasons = [*malformed(sentence), *invented_names(sentence, job)]
     if repeats(sentence, others):
         reasons.append("repeats another sentence")
-    return reasons or faults(sentence, job)
+    if spec.guidance and echoes(sentence, spec.guidance.in_(job.request.brief.language)):
+        reasons.append("repeats the task")
+    return reasons or faults(sentence, job) or misplaced_figures(sentence, spec, job)
+
+
+def echoes(sentence: str, guidance: str) -> bool:
+    """Tell whether a sentence says the task again: whether it has most words of one of the guidance's sentences."""
+    said = _word_set(sentence)
+    asked = [_word_set(one.text) for one in parse(guidance).sentences]
+    return any(len(words) >= MIN_ECHO and len(words & said) >= NEAR_DUPLICATE * len(words) for words in asked)
+
+
+def misplaced_figures(sentence: str, spec: SectionSpec, job: Prepared) -> list[str]:
+    """Return the figures of a sentence that stand for something else than they measure, or for nothing that it names.
+
+    The judgement is that of the rewards (`rewards.meaning`); a fact that is left out for it is stated by the server.
+    """
+    analysis = analyse(sentence, Task(job.evidence, job.request.brief, job.template, spec, ()))
+    return [
+        f"{figure.part.text} {figure.meaning}"
+        for statement in analysis.statements
+        for figure in statement.figures
+        if figure.meaning in ("wrong", "unnamed")
+    ]
 
 
 def malformed(sentence: str) -> Iterator[str]:

@@ -94,13 +94,13 @@ class SectionWriter:
         raw = self._best(messages, constraint, spec, job, tally, on_text)
         if not self._stages.screening:
             return raw
-        kept, failed = self._screen(raw, [], job, facts)
+        kept, failed = _screened(raw, [], spec, job)
         for _ in range(MAX_ROUNDS):
             if not failed:
                 break
             again = [*messages[:-1], {"role": "user", "content": messages[-1]["content"] + _again(failed, job)}]
             raw = self._ask(again, constraint, tally, on_text)
-            good, failed = self._screen(raw, [s for s in kept if s], job, ())
+            good, failed = _screened(raw, [s for s in kept if s], spec, job)
             kept = _replace_gaps(kept, good)
         tally.removed += failed
         return [sentence for sentence in kept if sentence]
@@ -142,23 +142,22 @@ class SectionWriter:
             tally.removed.append(sentences.pop())
         return sentences
 
-    def _screen(
-        self, sentences: Sequence[str], before: Sequence[str], job: Prepared, facts: Sequence[Fact]
-    ) -> tuple[list[str], list[str]]:
-        """Split sentences into kept and failed; a failed one leaves an empty string as its gap among the kept."""
-        kept: list[str] = []
-        failed: list[str] = []
-        seen = [*before]
-        planned = {"{{" + fact.slot + "}}" for fact in facts}
-        for sentence in sentences:
-            is_planned = any(slot in sentence for slot in planned)
-            if not is_planned and objections(sentence, seen, job):
-                failed.append(sentence)
-                kept.append("")
-            else:
-                kept.append(sentence)
-                seen.append(sentence)
-        return kept, failed
+
+def _screened(
+    sentences: Sequence[str], before: Sequence[str], spec: SectionSpec, job: Prepared
+) -> tuple[list[str], list[str]]:
+    """Split sentences into kept and failed; a failed one leaves an empty string as its gap among the kept."""
+    kept: list[str] = []
+    failed: list[str] = []
+    seen = [*before]
+    for sentence in sentences:
+        if objections(sentence, seen, spec, job):
+            failed.append(sentence)
+            kept.append("")
+        else:
+            kept.append(sentence)
+            seen.append(sentence)
+    return kept, failed
 
 
 def worth(sentences: Sequence[str], spec: SectionSpec, job: Prepared) -> tuple[float, int, int, float]:
