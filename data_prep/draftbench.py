@@ -29,6 +29,7 @@ from proposal.inputs import validate
 from proposal.plan import Fact
 from proposal.slots import resolve
 from proposal.template import Template, builtin_template
+from proposal.whole_files import write_whole
 
 DISTRACTOR_SHARE = 0.3
 """Share of an item's evidence that has nothing to do with it."""
@@ -152,10 +153,7 @@ def _planned(fact: Fact) -> PlannedFact:
 def write_items(items: Iterable[BenchItem], path: Path) -> int:
     """Write items as JSON Lines, whole or not at all; return how many."""
     lines = [item.model_dump_json() for item in items]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
     return len(lines)
 
 

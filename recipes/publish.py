@@ -57,7 +57,7 @@ def lay_out(source: Path, out: Path, *, licence: str, evaluation: Path | None = 
         if file.suffix == ".json":
             _rewrite(out / file.name)
     name = base_model_name(record["base_model"])
-    kept = {**_without_paths(record), "base_model": name, "base_licence": licence, "weights": "."}
+    kept = {**_without_paths(record), "name": out.name, "base_model": name, "base_licence": licence, "weights": "."}
     (out / RECORD_FILE).write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (out / CARD_FILE).write_text(_without_paths(card(kept)), encoding="utf-8")
     files = sorted(file for file in out.iterdir() if file.is_file())

@@ -27,6 +27,9 @@ from serve.preparing import Prepared
 from serve.screening import objections
 from serve.stages import ALL, Stages
 
+TOKENS_BESIDE, TOKENS_A_WORD, TOKENS_A_FACT = 60, 2, 14
+"""Room of a section: tokens for its longest text, for the slot and citation of each fact, and some to spare."""
+
 SAID_SHARE = 0.6
 """Share of the terms of what is asked for that the first section has to have; with less the ask goes first as it is."""
 
@@ -91,7 +94,8 @@ class SectionWriter:
         facts = job.plan[spec.key]
         messages = section_messages(spec, facts, brief=job.request.brief, evidence=job.evidence, template=job.template)
         constraint = self._constraint(job)
-        raw = self._best(messages, constraint, spec, job, tally, on_text)
+        room = room_for(spec, facts, job.request.brief.language)
+        raw = self._best(messages, constraint, room, spec, job, tally, on_text)
         if not self._stages.screening:
             return raw
         kept, failed = _screened(raw, [], spec, job)
@@ -99,7 +103,7 @@ class SectionWriter:
             if not failed:
                 break
             again = [*messages[:-1], {"role": "user", "content": messages[-1]["content"] + _again(failed, job)}]
-            raw = self._ask(again, constraint, tally, on_text)
+            raw = self._ask(again, constraint, room, tally, on_text)
             good, failed = _screened(raw, [s for s in kept if s], spec, job)
             kept = _replace_gaps(kept, good)
         tally.removed += failed
@@ -109,13 +113,14 @@ class SectionWriter:
         self,
         messages: Sequence[Mapping[str, str]],
         constraint: Mapping[str, Any],
+        room: int,
         spec: SectionSpec,
         job: Prepared,
         tally: _Tally,
         on_text: OnText,
     ) -> list[str]:
         """Return the sentences of the best of so many completions, by the rewards that training uses."""
-        tries = [self._ask(messages, constraint, tally, on_text) for _ in range(self._best_of)]
+        tries = [self._ask(messages, constraint, room, tally, on_text) for _ in range(self._best_of)]
         return tries[0] if len(tries) == 1 else max(tries, key=lambda sentences: worth(sentences, spec, job))
 
     def _constraint(self, job: Prepared) -> dict[str, Any]:
@@ -127,11 +132,13 @@ class SectionWriter:
         self,
         messages: Sequence[Mapping[str, str]],
         constraint: Mapping[str, Any],
+        room: int,
         tally: _Tally,
         on_text: OnText,
     ) -> list[str]:
-        """Return the sentences of one completion; the last one is dropped when the model was cut off."""
-        sampling = self._sampling.model_copy(update={"seed": self._sampling.seed + tally.attempts})
+        """Return the sentences of one completion; the last one is dropped when it was cut off at `room` tokens."""
+        limits = {"seed": self._sampling.seed + tally.attempts, "max_tokens": min(room, self._sampling.max_tokens)}
+        sampling = self._sampling.model_copy(update=limits)
         if tally.attempts:
             sampling = sampling.model_copy(update={"temperature": max(sampling.temperature, RETRY_TEMPERATURE)})
         completion = self._model.complete(messages, sampling=sampling, constraint=constraint, on_text=on_text)
@@ -158,6 +165,11 @@ def _screened(
             kept.append(sentence)
             seen.append(sentence)
     return kept, failed
+
+
+def room_for(spec: SectionSpec, facts: Sequence[Fact], language: Language) -> int:
+    """Return how many tokens a section may have: a model that does not find its end stops soon after it should have."""
+    return TOKENS_BESIDE + TOKENS_A_WORD * spec.band(language)[1] + TOKENS_A_FACT * len(facts)
 
 
 def worth(sentences: Sequence[str], spec: SectionSpec, job: Prepared) -> tuple[float, int, int, float]:

@@ -51,9 +51,17 @@ class Comparison:
 
 
 def compare(systems: Sequence[System], clusters: Mapping[str, str]) -> Comparison:
-    """Compare systems on the items that all of them drafted."""
-    shared = common([system.scores for system in systems])
-    kept = {system.name: {item: system.scores[item] for item in sorted(shared)} for system in systems}
+    """Compare systems on the items that all of them drafted.
+
+    A row that was asked for fewer items (`items:` in the plan) is measured on those, and each row is compared with the
+    one before it on the items that both have.
+    """
+    most = max(len(system.scores) for system in systems)
+    shared = common([system.scores for system in systems if len(system.scores) == most])
+    kept = {
+        system.name: {item: system.scores[item] for item in sorted(shared) if item in system.scores}
+        for system in systems
+    }
     estimates = {
         name: {metric.name: estimate(known(of, metric.name), clusters, seed=SEED) for metric in METRICS}
         for name, of in kept.items()
@@ -101,7 +109,8 @@ def to_markdown(systems: Sequence[System], found: Comparison, *, about: Mapping[
 
 
 def _table(systems: Sequence[System], found: Comparison) -> list[str]:
-    head = "| metric | " + " | ".join(system.name for system in systems) + " |"
+    names = [f"{one.name}{_fewer(len(one.scores), found.items)}" for one in systems]
+    head = "| metric | " + " | ".join(names) + " |"
     rows = [
         f"| {metric.name} {'↑' if metric.up else '↓'} | "
         + " | ".join(_cell(found.estimates[system.name][metric.name]) for system in systems)
@@ -109,6 +118,10 @@ def _table(systems: Sequence[System], found: Comparison) -> list[str]:
         for metric in METRICS
     ]
     return [head, "|---" * (len(systems) + 1) + "|", *rows]
+
+
+def _fewer(items: int, of: int) -> str:
+    return f" ({items} items)" if items < of else ""
 
 
 def _cell(one: Estimate | None) -> str:
