@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,10 +52,16 @@ def draft_items(
         return ItemDraft(id=item.id, line=line, best_of=settings.best_of, draft=draft)
 
     with contextlib.closing(drafter), ThreadPoolExecutor(parallel) as pool, out.open("a", encoding="utf-8") as lines:
-        for number, entry in enumerate(pool.map(write, waiting), len(items) - len(waiting) + 1):
-            lines.write(entry.model_dump_json() + "\n")
-            lines.flush()
-            on_draft(number, len(items), entry.id, sum(section.seconds for section in entry.draft.sections))
+        try:
+            written = as_completed([pool.submit(write, item) for item in waiting])
+            for number, future in enumerate(written, len(items) - len(waiting) + 1):
+                entry = future.result()
+                lines.write(entry.model_dump_json() + "\n")
+                lines.flush()
+                on_draft(number, len(items), entry.id, sum(section.seconds for section in entry.draft.sections))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return len(waiting)
 
 
