@@ -134,7 +134,12 @@ def report(plan: EvaluationPlan, items: Sequence[BenchItem]) -> Comparison:
             left_out.append(system.name)
             continue
         systems.append(
-            System(system.name, {"line": system.line, "model": system.model or "none", **system.made}, scores)
+            System(
+                system.name,
+                {"line": system.line, "model": system.model or "none", **system.made},
+                scores,
+                system.against,
+            )
         )
     if not systems:
         raise InputError("no system has a draft", where=str(plan.out), fix="run without --score")

@@ -15,7 +15,7 @@ from proposal.checks import run_checks
 from proposal.document import parse
 from proposal.slots import MARK, SLOT, fill
 from proposal.template import SectionSpec
-from rewards import Task, analyse
+from rewards import Analysis, Task, analyse
 from serve.preparing import Prepared
 
 SENTENCE_RULES = frozenset(
@@ -77,15 +77,32 @@ def echoes(sentence: str, guidance: str) -> bool:
 def misplaced_figures(sentence: str, spec: SectionSpec, job: Prepared) -> list[str]:
     """Return the figures of a sentence that stand for something else than they measure, or for nothing that it names.
 
-    The judgement is that of the rewards (`rewards.meaning`); a fact that is left out for it is stated by the server.
+    A sentence that lists figures or cites other evidence than theirs is refused too. The judgement is that of the
+    rewards (`rewards.analysis`); a fact that is left out for it is stated by the server.
     """
-    analysis = analyse(sentence, Task(job.evidence, job.request.brief, job.template, spec, ()))
-    return [
-        f"{figure.part.text} {figure.meaning}"
-        for statement in analysis.statements
+    statements = _analysed(sentence, spec, job).statements
+    listing = ["lists figures" for statement in statements if statement.listing or statement.repeats]
+    return listing + [
+        f"{figure.part.text} {figure.verdict} {figure.meaning}"
+        for statement in statements
         for figure in statement.figures
-        if figure.meaning in ("wrong", "unnamed")
+        if figure.meaning in ("wrong", "unnamed") or figure.verdict == "miscited"
     ]
+
+
+def without_needless_marks(sentence: str, spec: SectionSpec, job: Prepared) -> str:
+    """Take the citations away that nothing in a sentence rests on; those of its slots are added again by themselves."""
+    if not MARK.search(sentence):
+        return sentence
+    analysis = _analysed(sentence, spec, job)
+    needless = {analysis.text[one.start : one.end].strip("[]") for one in analysis.counts.reasons
+                if one.code == "needless"}  # fmt: skip
+    kept = MARK.sub(lambda mark: "" if mark[1] in needless else mark[0], sentence)
+    return re.sub(r" +(?=[.,;:!?。])", "", re.sub(r" {2,}", " ", kept)).strip() if needless else sentence
+
+
+def _analysed(sentence: str, spec: SectionSpec, job: Prepared) -> Analysis:
+    return analyse(sentence, Task(job.evidence, job.request.brief, job.template, spec, ()))
 
 
 def malformed(sentence: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ from rewards.tone import GRAVE, sentence_severity
 from rewards.wording import terms
 from serve.llm import ChatModel
 from serve.preparing import Prepared
-from serve.screening import objections
+from serve.screening import objections, without_needless_marks
 from serve.stages import ALL, Stages
 
 TOKENS_BESIDE, TOKENS_A_WORD, TOKENS_A_FACT = 60, 2, 14
@@ -157,7 +157,8 @@ def _screened(
     kept: list[str] = []
     failed: list[str] = []
     seen = [*before]
-    for sentence in sentences:
+    for raw in sentences:
+        sentence = without_needless_marks(raw, spec, job)
         if objections(sentence, seen, spec, job):
             failed.append(sentence)
             kept.append("")

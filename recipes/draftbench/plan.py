@@ -36,6 +36,7 @@ class SystemPlan(_Closed):
     languages: str = "en"
     best_of: int = Field(default=1, ge=1, le=64)
     items: int = Field(default=0, ge=0, description="Only so many of the items; 0 for all.")
+    against: str = Field(default="", description="The row it is compared with; empty for the one before it.")
     made: dict[str, str] = Field(default_factory=dict)
 
     @property
@@ -79,6 +80,10 @@ class EvaluationPlan(_Closed):
         twice = next((file for file in files if files.count(file) > 1), "")
         if twice:
             raise ValueError(f"two systems have the same name, or names that make the same file '{twice}'")
+        names = {system.name for system in self.systems}
+        lost = next((system.against for system in self.systems if system.against not in ("", *names)), "")
+        if lost:
+            raise ValueError(f"a row is to be compared with '{lost}', which is none of the rows")
         return self
 
 

@@ -37,6 +37,8 @@ class System:
     name: str
     made: Mapping[str, str]
     scores: Mapping[str, Scores]
+    against: str = ""
+    """The row it is compared with; empty for the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def compare(systems: Sequence[System], clusters: Mapping[str, str]) -> Compariso
     """Compare systems on the items that all of them drafted.
 
     A row that was asked for fewer items (`items:` in the plan) is measured on those, and each row is compared with the
-    one before it on the items that both have.
+    one before it, or with the one that it names (`against:`), on the items that both have.
     """
     most = max(len(system.scores) for system in systems)
     shared = common([system.scores for system in systems if len(system.scores) == most])
@@ -68,10 +70,9 @@ def compare(systems: Sequence[System], clusters: Mapping[str, str]) -> Compariso
     }
     changes: dict[str, dict[str, Difference | None]] = {}
     for before, after in pairwise(systems):
+        base = kept[after.against if after.against in kept else before.name]
         changes[after.name] = {
-            metric.name: difference(
-                known(kept[after.name], metric.name), known(kept[before.name], metric.name), clusters, seed=SEED
-            )
+            metric.name: difference(known(kept[after.name], metric.name), known(base, metric.name), clusters, seed=SEED)
             for metric in METRICS
         }
     corrected = {name: holm({metric: one.p for metric, one in of.items() if one}) for name, of in changes.items()}
@@ -93,7 +94,7 @@ def to_markdown(systems: Sequence[System], found: Comparison, *, about: Mapping[
         "",
         "↑ more is better, ↓ less is better. A dash: nothing to measure.",
         "",
-        "## What each row changed against the one before",
+        "## What each row changed against the one before it, or the one it names",
         "",
         *_changes(systems, found),
         "",
@@ -133,16 +134,17 @@ def _cell(one: Estimate | None) -> str:
 
 
 def _changes(systems: Sequence[System], found: Comparison) -> list[str]:
-    lines = ["| row | metric | change | interval | p (Holm) | items |", "|---|---|---|---|---|---|"]
-    for system in systems[1:]:
+    lines = ["| row | against | metric | change | interval | p (Holm) | items |", "|---|---|---|---|---|---|---|"]
+    for before, system in pairwise(systems):
         for metric in METRICS:
             one = found.changes[system.name][metric.name]
             if one is None or one.low <= 0 <= one.high:
                 continue
             better = "better" if (one.mean > 0) == metric.up else "worse"
             lines.append(
-                f"| {system.name} | {metric.name} | {one.mean:+.3f} ({better}) | {one.low:+.3f} to {one.high:+.3f} "
-                f"| {found.corrected[system.name][metric.name]:.4f} | {one.items} |"
+                f"| {system.name} | {system.against or before.name} | {metric.name} | {one.mean:+.3f} ({better}) "
+                f"| {one.low:+.3f} to {one.high:+.3f} | {found.corrected[system.name][metric.name]:.4f} "
+                f"| {one.items} |"
             )
     return lines if len(lines) > 2 else ["No interval excludes zero."]
 

@@ -182,7 +182,7 @@ def test_a_limit_on_no_metric_is_refused(tmp_path: Path) -> None:
 def test_the_report_names_what_changed(tmp_path: Path) -> None:
     systems, found = compared(lambda _: "The programme goes on as before in all of the markets of this season.")
     text = to_markdown(systems, found, about={"items": "twelve"})
-    assert "| candidate | coverage | -1.000 (worse)" in text
+    assert "| candidate | today | coverage | -1.000 (worse)" in text
     draw(systems, found, tmp_path / "report.svg")
     assert "citation_f1" in (tmp_path / "report.svg").read_text(encoding="utf-8")
 
@@ -261,3 +261,22 @@ def test_the_command_names_a_missing_list(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "--freeze" in done.stderr
+
+
+def test_a_row_is_compared_with_the_one_it_names_and_may_have_fewer_items(tmp_path: Path) -> None:
+    systems, _ = compared(lambda text: text)
+    today, candidate = systems
+    half = dict(list(candidate.scores.items())[:5])
+    rows = [today, System("other", {}, today.scores), System("few", {}, half, against="today")]
+    found = compare(rows, dict.fromkeys(today.scores, "DAO"))
+    assert found.items == len(today.scores)
+    change = found.changes["few"]["coverage"]
+    assert change is not None
+    assert change.items == 5
+    text = to_markdown(rows, found, about={})
+    assert "| few (5 items) |" in text
+    plan = tmp_path / "plan.yaml"
+    text = "proposals: [a]\nids: b\nout: c\nsystems:\n  - {name: x, line: raw, against: nobody}\n"
+    plan.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="compared with 'nobody'"):
+        load_plan(plan)

@@ -103,6 +103,14 @@ def test_slots_of_a_trained_model_are_filled_and_cited() -> None:
     assert re.search(r"Creator sales came to [0-9,]+ USDC in the third quarter \[E1\]\.", result.text)
 
 
+def test_a_citation_that_nothing_rests_on_is_taken_away() -> None:
+    sentences = f"{PLAIN[:-1]} [[E3]]. Creator sales came to {{{{E1.sales_q3}}}} in the third quarter [[E2]] [[E1]]."
+    with ScriptedEndpoint(lambda _: sentences) as endpoint:
+        result, _ = draft(endpoint, request())
+    assert PLAIN in result.text
+    assert re.search(r"Creator sales came to [0-9,]+ USDC in the third quarter \[E1\]\.", result.text)
+
+
 def test_no_digit_of_model_written_text_stands_outside_a_slot() -> None:
     with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
         result, _ = draft(endpoint, request())
