@@ -94,11 +94,17 @@ def _evaluation(record: Mapping[str, Any]) -> list[str]:
         "",
         f"{found['items']} held-out items, means with 95 % intervals. {'; '.join(found['about'])}",
         "",
-        "| metric | " + " | ".join(systems) + " |",
+        "| metric | " + " | ".join(_column(name, of, found["items"]) for name, of in systems.items()) + " |",
         "|---" * (len(systems) + 1) + "|",
         *rows,
         "",
     ]
+
+
+def _column(name: str, estimates: Mapping[str, Mapping[str, float] | None], items: int) -> str:
+    """Return the name of a column, with its items where they are fewer than the others have."""
+    own = max((int(one["items"]) for one in estimates.values() if one), default=0)
+    return name if own == items else f"{name} ({own} items)"
 
 
 def _estimate(one: Mapping[str, float] | None) -> str:
