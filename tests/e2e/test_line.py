@@ -78,7 +78,7 @@ def test_every_draft_has_its_template_whole_and_a_manifest(drafts: dict[str, Dra
     headings = re.findall(r"^## (.+)$", draft.text, re.MULTILINE)
     assert headings == [section.heading for section in draft.sections]
     manifest = draft.manifest
-    assert manifest.model.startswith("smollm2-135m-instruct")
+    assert manifest.model.startswith("smollm2-135m-dao")
     for value in (manifest.model_hash.removeprefix("sha256:"), manifest.prompt_hash, manifest.template_hash,
                   manifest.rules_hash, manifest.evidence_hash, manifest.text_hash):  # fmt: skip
         assert re.fullmatch(r"[0-9a-f]{64}", value)
