@@ -1,6 +1,6 @@
 """The model that drafts by default: the embedded model with the adapter that our own recipes trained, merged once.
 
-    python -m serve.aligned_model [--python PYTHON]
+    python -m serve.aligned_model [--python PYTHON] [--verify]
 
 The adapter lies beside this file with its record and card (`serve/adapters/`). On a CPU merged weights answer two to
 four times faster than an adapter beside its base, so serving merges them into a folder of the cache whose name changes
@@ -9,14 +9,19 @@ with the adapter's bytes. The weights are kept in float32: rounded to bfloat16 a
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
-from proposal.errors import AgentError, IntegrityError
-from serve.model_files import Report, ensure_embedded_model, make_once, run_script, sha256_file, write_manifest
-from serve.settings import load_settings
+from proposal.errors import IntegrityError
+from serve.model_files import (
+    Report,
+    ensure_embedded_model,
+    make_once,
+    print_folder,
+    run_script,
+    sha256_file,
+    write_manifest,
+)
 
 ADAPTER = Path(__file__).with_name("adapters") / "smollm2-135m-dao"
 WEIGHTS = "adapter_model.safetensors"
@@ -59,27 +64,5 @@ def adapter_digest(adapter: Path) -> str:
     return digest
 
 
-def main() -> None:
-    """Make the aligned model ready and print its folder."""
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    arguments.add_argument("--python", type=Path, help="Python of the model environment")
-    given = arguments.parse_args()
-    try:
-        settings = load_settings()
-        python = given.python or settings.engine_python
-        folder = ensure_aligned_model(settings.cache_dir, python=python, report=_say)
-    except AgentError as error:
-        _say(f"error: {error}")
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    sys.stdout.write(f"{folder}\n")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
-
-
 if __name__ == "__main__":
-    main()
+    print_folder(__doc__, ensure_aligned_model)

@@ -292,15 +292,20 @@ def _remove_leftovers(models: Path, name: str) -> None:
 
 
 def main() -> None:
-    """Fetch the embedded model, or with `--verify` hash every file of it again, and print its folder."""
-    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    """Fetch the embedded model and print its folder."""
+    print_folder(__doc__, ensure_embedded_model)
+
+
+def print_folder(about: str | None, ensure: Callable[..., Path]) -> None:
+    """Run an `ensure_…_model` as a command: make it ready, with `--verify` hash every file, and print its folder."""
+    arguments = argparse.ArgumentParser(description=(about or "").splitlines()[0])
     arguments.add_argument("--python", type=Path, help="Python of the model environment")
     arguments.add_argument("--verify", action="store_true", help="hash every file, not only those that look changed")
     given = arguments.parse_args()
     try:
         settings = load_settings()
         python = given.python or settings.engine_python
-        folder = ensure_embedded_model(settings.cache_dir, python=python, report=_say)
+        folder = ensure(settings.cache_dir, python=python, report=_say)
         verify_model_files(folder, full=given.verify)
     except AgentError as error:
         _say(f"error: {error}")

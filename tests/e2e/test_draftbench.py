@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -45,22 +46,23 @@ def proposals(path: Path) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
+def a_plan(folder: Path, systems: Sequence[str], *, subset: int = 0) -> Path:
+    """Write proposals and the plan of an evaluation of them, with these systems as YAML, one a row."""
+    proposals(folder / "proposals.jsonl")
+    plan = folder / "plan.yaml"
+    head = {"proposals": [f"{folder}/proposals.jsonl"], "ids": f"{folder}/ids.txt", "out": f"{folder}/out"}
+    lines = [f"{name}: {json.dumps(value)}" for name, value in {**head, "subset": subset}.items()]
+    plan.write_text("\n".join([*lines, "systems:", *(f"  - {system}" for system in systems)]) + "\n", encoding="utf-8")
+    return plan
+
+
 def test_the_command_makes_items_drafts_and_a_table(tmp_path: Path) -> None:
-    proposals(tmp_path / "proposals.jsonl")
-    plan = tmp_path / "plan.yaml"
-    plan.write_text(
-        f"""
-proposals: [{tmp_path}/proposals.jsonl]
-ids: {tmp_path}/ids.txt
-out: {tmp_path}/out
-subset: 2
-systems:
-  - {{name: template fill, line: template}}
-  - {{name: raw, line: raw, model: base}}
-  - {{name: full, line: full, model: embedded}}
-""",
-        encoding="utf-8",
-    )
+    systems = [
+        "{name: template fill, line: template}",
+        "{name: raw, line: raw, model: base}",
+        "{name: full, line: full, model: embedded}",
+    ]
+    plan = a_plan(tmp_path, systems, subset=2)
     command = [sys.executable, "recipes/evaluate.py", str(plan)]
     subprocess.run([*command, "--freeze"], cwd=ROOT, check=True, timeout=120)
     subprocess.run(command, cwd=ROOT, check=True, timeout=800)
@@ -79,20 +81,11 @@ systems:
 
 def test_a_broken_adapter_does_not_pass_the_promotion_gate(tmp_path: Path) -> None:
     """The committed adapter with its changes multiplied: it still loads, answers, and writes nothing of use."""
-    proposals(tmp_path / "proposals.jsonl")
-    broken = broken_model(tmp_path)
-    plan = tmp_path / "plan.yaml"
-    plan.write_text(
-        f"""
-proposals: [{tmp_path}/proposals.jsonl]
-ids: {tmp_path}/ids.txt
-out: {tmp_path}/out
-systems:
-  - {{name: template fill, line: template}}
-  - {{name: broken, line: grammar, model: {broken}}}
-""",
-        encoding="utf-8",
-    )
+    systems = [
+        "{name: template fill, line: template}",
+        f"{{name: broken, line: grammar, model: {broken_model(tmp_path)}}}",
+    ]
+    plan = a_plan(tmp_path, systems)
     command = [sys.executable, "recipes/evaluate.py", str(plan)]
     subprocess.run([*command, "--freeze"], cwd=ROOT, check=True, timeout=120)
     gate = subprocess.run(
