@@ -6,6 +6,7 @@ user's file (the user's order is an argument). A section that requires evidence 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,15 +16,17 @@ from proposal.slots import quotation
 from proposal.template import SectionSpec
 from proposal.values import Language
 
-_VERB = {
-    "number": {"en": "stood at", "zh": "为"},
-    "parameter": {"en": "is set to", "zh": "为"},
-    "change": {"en": "was", "zh": "为"},
-    "date": {"en": "is", "zh": "为"},
-    "text": {"en": "is", "zh": "为"},
-    "quote": {"en": "states", "zh": "指出"},
+_PLAIN: dict[str, dict[Language, str]] = {
+    "number": {"en": "{subject} came to {tail}.", "zh": "{subject}为{tail}。"},
+    "parameter": {"en": "The proposal sets {subject} at {tail}.", "zh": "{subject}为{tail}。"},
+    "change": {"en": "{subject} was {tail}.", "zh": "{subject}为{tail}。"},
+    "date": {"en": "{subject} is {tail}.", "zh": "{subject}为{tail}。"},
+    "text": {"en": "{subject} is {tail}.", "zh": "{subject}为{tail}。"},
+    "quote": {"en": "{subject} states {tail}.", "zh": "{subject}指出{tail}。"},
 }
-"""How the plainest statement of each kind goes on after its subject; none judges."""
+"""The plainest statement of each kind; none judges, and those of numbers suit singular and plural."""
+
+_DETERMINED = re.compile(r"(?:the|an?|this|that|these|those|each|every|all|both|no|any)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,10 @@ class Fact:
 
     def sentence(self, language: Language) -> str:
         """Return the plainest sentence that states the fact, for a writer that left it out."""
-        verb = _VERB[self.kind][language]
-        if language == "zh":
-            return f"{self.subject}{verb}{self.tail}。"
-        return f"{self.subject[:1].upper()}{self.subject[1:]} {verb} {self.tail}."
+        named = language == "zh" or self.kind == "quote" or _DETERMINED.match(self.subject)
+        subject = self.subject if named else f"the {self.subject}"
+        sentence = _PLAIN[self.kind][language].format(subject=subject, tail=self.tail)
+        return sentence[:1].upper() + sentence[1:]
 
 
 def facts_of(item: Evidence, language: Language) -> tuple[Fact, ...]:
@@ -56,8 +59,10 @@ def facts_of(item: Evidence, language: Language) -> tuple[Fact, ...]:
     names = list(item.values)[:2]
     if len(names) == 2 and _is_series(item, names):
         change = f"calc:pct_change({item.id}.{names[0]},{item.id}.{names[1]})"
-        subject = {"en": "the change from the former to the latter", "zh": "前后变化"}[language]
-        return (*(_value_fact(item, name, language) for name in names), Fact(subject, change, (item.id,), "change"))
+        first, second = (_value_fact(item, name, language) for name in names)
+        subject = {"en": f"the change from {first.subject} to {second.subject}",
+                   "zh": f"从{first.subject}到{second.subject}的变化"}[language]  # fmt: skip
+        return first, second, Fact(subject, change, (item.id,), "change")
     if names:
         return (_value_fact(item, names[0], language),)
     if item.excerpt_language == language and quotation(item):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from proposal.draft import DraftRequest
 from proposal.errors import InputError
@@ -13,13 +14,15 @@ from proposal.plan import Fact, plan_facts
 from proposal.sections import Material
 from proposal.slots import Vocabulary, vocabulary
 from proposal.template import SectionSpec, Template, builtin_template
+from rewards.wording import terms
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Everything that stays the same while one draft is written.
 
-    `names` holds every Latin word of brief, evidence and template in small letters: what a sentence may name.
+    `names` holds every Latin word of brief, evidence and template in small letters: what a sentence may name. `topics`
+    holds the terms (`rewards.wording.terms`) of brief and evidence: what a sentence may be about.
     """
 
     request: DraftRequest
@@ -29,6 +32,7 @@ class Prepared:
     plan: Mapping[str, tuple[Fact, ...]]
     sections: tuple[SectionSpec, ...]
     names: frozenset[str]
+    topics: frozenset[str]
 
     @property
     def material(self) -> Material:
@@ -51,6 +55,7 @@ def prepare(request: DraftRequest, template: Template | None = None) -> Prepared
         raise InputError(f"'{sorted(unknown)[0]}' is not a section of the template '{template.name}'",
                          where="brief.notes", expected=", ".join(section.key for section in sections))  # fmt: skip
     evidence = index_evidence(request.evidence, where="evidence")
+    given = " ".join(_texts(request.model_dump(mode="json")))
     return Prepared(
         request=request,
         template=template,
@@ -58,5 +63,15 @@ def prepare(request: DraftRequest, template: Template | None = None) -> Prepared
         words=vocabulary(evidence, brief),
         plan=plan_facts(sections, evidence=evidence, brief=brief),
         sections=sections,
-        names=frozenset(re.findall(r"[a-z]+", (request.model_dump_json() + template.model_dump_json()).lower())),
+        names=frozenset(re.findall(r"[a-z]+", f"{given} {template.model_dump_json()}".lower())),
+        topics=terms(given),
     )
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Yield every text of JSON data; the keys of its objects are our words, not the author's."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict | list):
+        for one in data.values() if isinstance(data, dict) else data:
+            yield from _texts(one)

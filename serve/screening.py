@@ -2,20 +2,23 @@
 
 A sentence is refused when a check that can judge one sentence finds something in it, when a figure in it stands for
 something else than it measures, when it repeats another one or the task, when it names something that neither brief nor
-evidence names, or is no sentence at all (cut off, stuck, addressed to the reader).
+evidence names or is about something else than they are, or is no sentence at all (cut off, stuck, addressed to the
+reader).
 Refusing a good sentence costs a rewrite; keeping a bad one costs the committee's trust.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from proposal.checks import run_checks
 from proposal.document import parse
 from proposal.slots import MARK, SLOT, fill
 from proposal.template import SectionSpec
+from proposal.values import Language
 from rewards import Analysis, Task, analyse
+from rewards.wording import GENERIC, terms
 from serve.preparing import Prepared
 
 SENTENCE_RULES = frozenset(
@@ -28,6 +31,16 @@ NEAR_DUPLICATE = 0.8
 
 MIN_ECHO = 6
 """Words of an instruction from which having most of them is no chance."""
+
+GROUNDED: Mapping[Language, float] = {"en": 0.6, "zh": 0.4}
+"""Share of a sentence's terms that brief, evidence or task must have, or the sentence is about something else.
+
+Pairs of characters, which are the terms of Chinese, differ between two sentences that say the same. How the shares were
+found: docs/decisions.md.
+"""
+
+MIN_FOREIGN = 2
+"""Terms that are found nowhere from which they are no chance: the verb alone may be the writer's own."""
 
 _META = re.compile(
     r"\b(?:I|you|your|my|we|our|us|paragraph|bullet|essay|blog|rewrite|sentence|prompt|the task|this section)\b",
@@ -64,7 +77,7 @@ def objections(sentence: str, others: Sequence[str], spec: SectionSpec, job: Pre
         reasons.append("repeats another sentence")
     if spec.guidance and echoes(sentence, spec.guidance.in_(job.request.brief.language)):
         reasons.append("repeats the task")
-    return reasons or faults(sentence, job) or misplaced_figures(sentence, spec, job)
+    return reasons or ungrounded(sentence, spec, job) or faults(sentence, job) or misplaced_figures(sentence, spec, job)
 
 
 def echoes(sentence: str, guidance: str) -> bool:
@@ -72,6 +85,20 @@ def echoes(sentence: str, guidance: str) -> bool:
     said = _word_set(sentence)
     asked = [_word_set(one.text) for one in parse(guidance).sentences]
     return any(len(words) >= MIN_ECHO and len(words & said) >= NEAR_DUPLICATE * len(words) for words in asked)
+
+
+def ungrounded(sentence: str, spec: SectionSpec, job: Prepared) -> list[str]:
+    """Return the terms of a sentence of which too many stand neither in brief and evidence nor in the section's task.
+
+    Terms that any proposal may use count on neither side. Having the terms does not make a sentence true: this finds
+    what cannot rest on anything that the author gave.
+    """
+    language = job.request.brief.language
+    task = [spec.heading_in(language), spec.guidance.in_(language) if spec.guidance else ""]
+    said = terms(_unmarked(sentence)) - GENERIC
+    foreign = said - job.topics - terms(" ".join(task))
+    grounded = len(said) - len(foreign)
+    return sorted(foreign) if len(foreign) >= MIN_FOREIGN and grounded < GROUNDED[language] * len(said) else []
 
 
 def misplaced_figures(sentence: str, spec: SectionSpec, job: Prepared) -> list[str]:

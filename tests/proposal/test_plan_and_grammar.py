@@ -57,6 +57,16 @@ def test_two_values_of_a_series_also_state_their_change() -> None:
     assert brief.language == "en"
 
 
+def test_what_the_server_states_is_named_and_suits_singular_and_plural() -> None:
+    brief, evidence = sample("creator-rebate")
+    sections = load_template(brief.template).sections_for(brief)
+    facts = [fact for part in plan_facts(sections, evidence=evidence, brief=brief).values() for fact in part]
+    said = [fill(fact.sentence("en"), evidence=evidence, brief=brief, language="en").text for fact in facts]
+    assert "The proposal sets the checks against wash trading at 3,000 USDC." in said
+    assert any("change from creator sales in the second quarter to" in one.lower() for one in said)
+    assert not any(" the the " in one or "former" in one for one in said)
+
+
 def test_every_character_that_shows_a_number_is_shut_out_of_free_text() -> None:
     banned = set(numeral_characters())
     for character in "0٣३５²½①Ⅳ㊿🄁":

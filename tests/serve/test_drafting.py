@@ -77,6 +77,7 @@ NEVER_PASSING = [
     "An alternative problema dei prodotto di lumiare e conoscerto iregion delle guerra sia.",
     "The proposal describes the rules of the programme and the.",
     "The sales came to {{E99.sales}} in the quarter that the report covers.",
+    "A bad shortfall of pensions has now been confirmed by the regulator of the insurers.",
 ]
 
 
@@ -157,10 +158,10 @@ def test_a_model_that_dies_leaves_its_finished_sections_and_a_resumed_draft_keep
     finished = [SectionDraft.model_validate(e.data) for e in events if e.type == "section_finished"]
     assert len(finished) == 2
     done = {section.key: section for section in finished}
-    with ScriptedEndpoint(lambda _: PLAIN.replace("month", "week")) as endpoint:
+    with ScriptedEndpoint(lambda _: PLAIN.replace("a report", "the report")) as endpoint:
         result, _ = draft(endpoint, request(), done)
     assert {s.key: s for s in result.sections if s.key in done} == done
-    assert "each week" in result.text
+    assert "adds the report" in result.text
 
 
 def test_no_model_says_which_address_was_tried_and_how_to_start_one() -> None:
