@@ -15,14 +15,11 @@ from proposal.hashing import canonical_json
 from proposal.slots import SLOT
 from proposal.template import Template
 from rewards import COMPONENTS, REWARDS, Analysis, analyse, read_task
-from rewards.tone import sentence_severity
+from rewards.tone import NOT_NEUTRAL, sentence_severity
 
 LEAST = {"data_citation": 0.9, "numeric_faithfulness": 0.9, "template_adherence": 0.95, "tone_neutrality": 0.9}
 """What each of these rewards has to give for a text that is worth imitating. Brevity and what a section must say are
 left to preference: few real sections are full there."""
-
-MOST_SEVERE = 0.25
-"""Severity from which a single sentence is too loaded to be imitated."""
 
 MAX_CHARACTERS = 2_600
 """Longest prompt and text together, about 700 tokens: a small model reads thousands of them in an hour on a CPU."""
@@ -74,7 +71,7 @@ def _too_poor(text: str, prompt: Prompt) -> tuple[DropReason, str] | None:
         return "duplicate", "a variant that states nothing teaches the same text again"
     analysis = analysed(text, prompt)
     low = [reward.name for reward in COMPONENTS if reward.score(analysis).value < LEAST.get(reward.name, 0.0)]
-    loaded = any(sentence_severity(one.sentence.text) >= MOST_SEVERE for one in analysis.statements)
+    loaded = any(sentence_severity(one.sentence.text) >= NOT_NEUTRAL for one in analysis.statements)
     if low or loaded:
         return "not-worth", ", ".join([*low, *(["a loaded sentence"] if loaded else [])])
     return None

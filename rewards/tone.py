@@ -27,7 +27,11 @@ from rewards.tone_phrases import chinese_hits, english_hits
 
 MIN_SENTENCES = 8
 MIN_WORDS = 6
+NOT_NEUTRAL = 0.25
+"""Severity from which a sentence counts as loaded, wherever sentences are counted or chosen: one vague intensifier, or
+two, stay below."""
 GRAVE = 0.8
+"""Severity from which a sentence weighs on the whole text: attacks, ultimatums, promises of gain."""
 SHARE_FACTOR = 5
 QUOTED = 0.25
 """What a loaded phrase weighs inside a quotation: it is somebody else's."""

@@ -26,14 +26,11 @@ from rewards import Analysis, Task, analyse
 from rewards.compliance import compliance
 from rewards.repetition import repeated_share
 from rewards.structure import template_adherence
-from rewards.tone import GRAVE, sentence_severity
+from rewards.tone import GRAVE, NOT_NEUTRAL, sentence_severity
 from rewards.wording import tokens, words
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF
-
-NON_NEUTRAL = 0.25
-"""Severity from which a sentence counts as not neutral: more than one vague intensifier."""
 
 RUN: Mapping[Language, int] = {"en": 4, "zh": 4 * WORDS_TO_CHARACTERS[1] // WORDS_TO_CHARACTERS[0]}
 """Tokens of a run that counts as repeated: four words; a Chinese token is one character."""
@@ -64,7 +61,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("adherence_strict", True, "drafts without any fault of form"),
     Metric("adherence", True, "form: sections, order, length, language (reward template_adherence)"),
     Metric("compliance", True, "written sections say what they must and nothing forbidden (reward compliance)"),
-    Metric("non_neutral_rate", False, f"sentences of severity {NON_NEUTRAL} or more, of all"),
+    Metric("non_neutral_rate", False, f"sentences of severity {NOT_NEUTRAL} or more, of all"),
     Metric("severe_rate", False, f"sentences of severity {GRAVE} or more, of all"),
     Metric("repetition", False, "runs of four words (rep-4; in Chinese as many characters) that stood before"),
     Metric("blocked", False, "drafts with a finding in a written section that blocks export"),
@@ -195,7 +192,7 @@ def _wording(analysis: Analysis, language: Language) -> Scores:
     sentences = [one.sentence.text for one in analysis.statements if not one.row and not one.reference]
     severities = [sentence_severity(sentence) for sentence in sentences]
     return {
-        "non_neutral_rate": _share(sum(value >= NON_NEUTRAL for value in severities), len(severities)),
+        "non_neutral_rate": _share(sum(value >= NOT_NEUTRAL for value in severities), len(severities)),
         "severe_rate": _share(sum(value >= GRAVE for value in severities), len(severities)),
         "repetition": repeated_share(tokens(" ".join(sentences)), RUN[language]),
     }

@@ -4,7 +4,7 @@
     python -m tests.bench.bench_tone --data ../shared/data    # and sentences of DAOs that nothing was trained on
     python -m tests.bench.bench_tone --show                   # print what was missed or wrongly found
 
-A sentence counts as found from a severity of 0.25 (all layers together). Sentences of real proposals are not labelled,
+A sentence counts as found from a severity of `rewards.tone.NOT_NEUTRAL` (all layers together). Sentences of real proposals are not labelled,
 so for them only the share that is found is printed: it holds real finds too and bounds the false alarms from above.
 """
 
@@ -18,11 +18,10 @@ from typing import Any
 
 import yaml
 
-from rewards.tone import sentence_severity
+from rewards.tone import NOT_NEUTRAL, sentence_severity
 from rewards.tone_training import HELD_OUT, sentences_of
 
 CASES = Path(__file__).parents[1] / "cases" / "tone"
-FOUND = 0.25 - 1e-9
 
 
 def labelled() -> dict[str, tuple[list[str], list[str]]]:
@@ -37,7 +36,7 @@ def labelled() -> dict[str, tuple[list[str], list[str]]]:
 
 def is_found(sentence: str) -> bool:
     """Tell whether the sentence counts as loaded."""
-    return sentence_severity(sentence) >= FOUND
+    return sentence_severity(sentence) >= NOT_NEUTRAL
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from proposal.hashing import sha256_data
-from rewards.tone import sentence_severity
+from rewards.tone import NOT_NEUTRAL, sentence_severity
 from rewards.tone_model import RECORD, WEIGHTS, load_tone_model
 from rewards.tone_training import (
     HELD_OUT,
@@ -23,8 +23,6 @@ from rewards.tone_training import (
 )
 
 CASES = Path(__file__).parents[1] / "cases" / "tone"
-FLAGGED = 0.25
-"""Severity from which a sentence counts as found."""
 
 
 def sentences(file: str, *keys: str) -> list[str]:
@@ -35,7 +33,7 @@ def sentences(file: str, *keys: str) -> list[str]:
 
 
 def found(texts: list[str]) -> list[str]:
-    return [text for text in texts if sentence_severity(text) >= FLAGGED - 0.001]
+    return [text for text in texts if sentence_severity(text) >= NOT_NEUTRAL]
 
 
 @pytest.mark.parametrize(
