@@ -4,8 +4,9 @@
     python -m tests.bench.bench_tone --data ../shared/data    # and sentences of DAOs that nothing was trained on
     python -m tests.bench.bench_tone --show                   # print what was missed or wrongly found
 
-A sentence counts as found from a severity of `rewards.tone.NOT_NEUTRAL` (all layers together). Sentences of real proposals are not labelled,
-so for them only the share that is found is printed: it holds real finds too and bounds the false alarms from above.
+A sentence counts as found from a severity of `rewards.tone.NOT_NEUTRAL` (all layers together). Sentences of real
+proposals are not labelled, so for them only the share that is found is printed: it holds real finds too and bounds the
+false alarms from above.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def test_every_row_is_in_one_pack_and_no_pack_is_too_long(template: Any, encoded
 def test_packs_of_sections_are_nearly_full(lab: Lab, template: Any) -> None:
     """The share of a pack that is filled is what a step does not waste: sections and their changed variants as rows.
 
-    Each length stands eight times, as in a larger cut: of the fifty rows themselves the last, unfilled pack counts much.
+    Each length stands eight times, as in a larger cut: of the fifty rows alone the last, unfilled pack counts much.
     """
     from swift.dataset.packing import calculate_matched_group
 
