@@ -51,9 +51,11 @@ def main(arguments: Sequence[str]) -> int:
         missed = [text for text in loaded if not is_found(text)]
         wrong = [text for text in neutral if is_found(text)]
         right = len(loaded) - len(missed)
+        recall = f"{right / len(loaded):.2f}" if loaded else "–"
+        precision = f"{right / (right + len(wrong)):.2f}" if right + len(wrong) else "–"
         sys.stdout.write(
             f"{name:20} {f'{right} of {len(loaded)}':>14} {f'{len(wrong)} of {len(neutral)}':>14} "
-            f"{right / len(loaded):7.2f} {right / max(1, right + len(wrong)):9.2f}\n"
+            f"{recall:>7} {precision:>9}\n"
         )
         if options.show:
             sys.stdout.write("".join(f"    missed: {text}\n" for text in missed))

@@ -41,6 +41,7 @@ def found(texts: list[str]) -> list[str]:
     [
         ("english.yaml", "neutral"),
         ("chinese.yaml", "neutral"),
+        ("chinese_plain.yaml", "neutral"),
         ("fresh.yaml", "en", "neutral"),
         ("fresh.yaml", "zh", "neutral"),
         ("fresh.yaml", "zh_second", "neutral"),
