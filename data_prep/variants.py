@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence, Set
 
 from data_prep.records import Case
 from proposal.brief import Brief
+from proposal.demands import DEMAND
 from proposal.evidence import Evidence
 from proposal.plan import Fact
 from proposal.slots import used_ids
@@ -30,7 +31,6 @@ MAX_REASON_HAN = 20
 MAX_POINTS = 1_000
 """Characters of an author's points that stay before what is asked for besides."""
 
-_ASKED: Mapping[Language, str] = {"en": "state the {}", "zh": "写明{}"}
 _BETWEEN: Mapping[Language, str] = {"en": "; ", "zh": "；"}
 
 
@@ -80,7 +80,7 @@ def _asking(case: Case, gone: Set[str]) -> Brief:
     """Return the brief with the missing figures named among the points of the sections that stated them."""
     notes, language = dict(case.brief.notes), case.brief.language
     for key, facts in case.facts.items():
-        wanted = [_ASKED[language].format(fact.subject) for fact in facts if fact.slot in gone]
+        wanted = [DEMAND[language].format(fact.subject) for fact in facts if fact.slot in gone]
         if wanted:
             own = notes.get(key, "")[:MAX_POINTS].rstrip("。")
             notes[key] = _BETWEEN[language].join(part for part in (own, *wanted) if part)

@@ -6,10 +6,12 @@ missing in the end are stated by the server in the plainest form.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from proposal.demands import unanswered, without_demands
 from proposal.document import parse
 from proposal.draft import Sampling
 from proposal.grammar import slot_grammar
@@ -29,6 +31,9 @@ from serve.stages import ALL, Stages
 
 TOKENS_BESIDE, TOKENS_A_WORD, TOKENS_A_FACT = 60, 2, 14
 """Room of a section: tokens for its longest text, for the slot and citation of each fact, and some to spare."""
+
+MAX_REASON = 120
+"""Characters of what a gap says is missing; a slot has room for no more than 160."""
 
 SAID_SHARE = 0.6
 """Share of the terms of what is asked for that the first section has to have; with less the ask goes first as it is."""
@@ -84,7 +89,7 @@ class SectionWriter:
         tally = _Tally()
         sentences = self._model_sentences(spec, job, tally, on_text) if self._native else authors_words(spec, job)
         if self._stages.completion:
-            sentences = _completed(sentences, spec, facts, language)
+            sentences = _completed(sentences, spec, facts, job)
             ask = job.request.brief.ask
             if self._native and _is_first(spec, job) and not _says(sentences, ask):
                 sentences.insert(0, _as_sentence(ask, language))
@@ -194,7 +199,7 @@ def joined(sentences: Sequence[str], language: Language) -> str:
 def authors_words(spec: SectionSpec, job: Prepared) -> list[str]:
     """Return the author's own sentences for a section, where no model writes the language of the brief."""
     brief = job.request.brief
-    points = authors_points(spec, brief, job.template)
+    points = without_demands(authors_points(spec, brief, job.template), brief.language)
     parts = [brief.ask, points] if _is_first(spec, job) and points != brief.ask else [points]
     return [_as_sentence(part, brief.language) for part in parts if part.strip()]
 
@@ -230,13 +235,19 @@ def _replace_gaps(kept: list[str], good: Sequence[str]) -> list[str]:
     return [sentence or next(spare, "") for sentence in kept]
 
 
-def _completed(sentences: list[str], spec: SectionSpec, facts: Sequence[Fact], language: Language) -> list[str]:
-    """State the planned facts that are missing, and mark the gap where there is nothing to say."""
+def _completed(sentences: list[str], spec: SectionSpec, facts: Sequence[Fact], job: Prepared) -> list[str]:
+    """State the planned facts that are missing, and mark the gap where there is nothing to say or to answer."""
+    brief = job.request.brief
     stated = " ".join(sentences)
-    missing = [fact.sentence(language) for fact in facts if "{{" + fact.slot + "}}" not in stated]
+    missing = [fact.sentence(brief.language) for fact in facts if "{{" + fact.slot + "}}" not in stated]
     whole = _insert_facts(sentences, missing)
-    if (spec.evidence == "required" and not facts and not SLOT.search(stated)) or not whole:
-        whole.append(_gap(language, spec))
+    points = authors_points(spec, brief, job.template)
+    whole += [_gap(demand) for demand in unanswered(points, brief=brief, evidence=job.evidence)]
+    if (spec.evidence == "required" and not facts and not SLOT.search(" ".join(whole))) or not whole:
+        heading = spec.heading_in(brief.language)
+        whole.append(
+            _gap(f"“{heading}”一节的内容与证据" if brief.language == "zh" else f"text and evidence for {heading}")
+        )
     return whole
 
 
@@ -245,7 +256,5 @@ def _insert_facts(sentences: list[str], missing: list[str]) -> list[str]:
     return [*sentences[:1], *missing, *sentences[1:]]
 
 
-def _gap(language: Language, spec: SectionSpec) -> str:
-    heading = spec.heading_in(language)
-    reason = f"“{heading}”一节的内容与证据" if language == "zh" else f"text and evidence for {heading}"
-    return "{{TBD:" + reason.replace("{", "").replace("}", "") + "}}"
+def _gap(reason: str) -> str:
+    return "{{TBD:" + re.sub(r"[{}\s]+", " ", reason).strip()[:MAX_REASON] + "}}"

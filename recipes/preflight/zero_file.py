@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes.environment import PROJECT
+from recipes.estimates import zero_of
 from recipes.preflight.files import ZERO_NAMES
 from recipes.preflight.sizes import processes, world_size
 from recipes.problems import Problem
@@ -35,6 +36,20 @@ def zero_file_agrees(recipe: Recipe) -> Iterator[Problem]:
         )
     if named not in ZERO_NAMES:
         yield from _content_problems(recipe, path)
+    if recipe.values.get("use_cpu") and world_size(recipe) > 1 and _stage(named) == 3:
+        yield Problem(
+            recipe.where("deepspeed"),
+            "ZeRO-3 builds the model before CPU processes have found each other: it counts one of them and stops",
+            "take ds_configs/zero2.json for several processes on a CPU, or one process",
+        )
+
+
+def _stage(named: str) -> int:
+    """Return the stage of a DeepSpeed file; 0 for what cannot be read, which is reported as such."""
+    try:
+        return zero_of(named).stage
+    except (ValueError, AttributeError, TypeError):
+        return 0
 
 
 def _content_problems(recipe: Recipe, path: Path) -> Iterator[Problem]:

@@ -202,6 +202,8 @@ MISTAKES = (
             "the recipe makes it 2", '"auto"'),
     Mistake("DeepSpeed in another precision", with_zero('{"bf16": {"enabled": true}}'), "zero.json, bf16.enabled",
             "trains in float32", "auto"),
+    Mistake("ZeRO-3 over CPU processes", with_zero('{"zero_optimization": {"stage": 3}}', use_cpu=True), "sft.yaml:",
+            "counts one of them", "zero2.json"),
     Mistake("DeepSpeed without a launcher", with_zero("{}", processes=None), "sft.yaml:", "looks for MPI", "ENV:"),
     Mistake("a GaLore that does nothing", keys(use_galore=True, tuner_type="full"), "sft.yaml:", "does nothing",
             "optim: galore_adamw"),

@@ -50,3 +50,9 @@ def assert_equal(found: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> N
 @pytest.mark.usefixtures("two_processes")
 def test_two_processes_share_their_gradients(lab: Lab, alone: list[dict[str, Any]]) -> None:
     assert_equal(run(lab, "two"), alone)
+
+
+@pytest.mark.usefixtures("two_processes")
+def test_two_processes_share_what_zero2_spreads(lab: Lab, alone: list[dict[str, Any]]) -> None:
+    """ZeRO-3 cannot be tried so: on a CPU it counts one process (the preflight says so)."""
+    assert_equal(run(lab, "zero2", "deepspeed=ds_configs/zero2.json"), alone)

@@ -104,6 +104,13 @@ def test_slots_of_a_trained_model_are_filled_and_cited() -> None:
     assert re.search(r"Creator sales came to [0-9,]+ USDC in the third quarter \[E1\]\.", result.text)
 
 
+def test_what_the_author_asks_to_state_and_nobody_gave_is_a_gap() -> None:
+    with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
+        result, _ = draft(endpoint, request(notes={"risks": "state the cost of an audit; state the total budget"}))
+    assert "[needs: cost of an audit]" in result.text
+    assert "needs: total budget" not in result.text
+
+
 def test_a_citation_that_nothing_rests_on_is_taken_away() -> None:
     sentences = f"{PLAIN[:-1]} [[E3]]. Creator sales came to {{{{E1.sales_q3}}}} in the third quarter [[E2]] [[E1]]."
     with ScriptedEndpoint(lambda _: sentences) as endpoint:
