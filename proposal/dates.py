@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from proposal.parts import DateMention, DatePrecision
 
 _MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
+_LONG_MONTHS = "january february march april june july august september october november december"
 _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES.split(), start=1)}
 _MONTH = (
     r"(?:[Jj]an(?:uary)?|[Ff]eb(?:ruary)?|[Mm]ar(?:ch)?|[Aa]pr(?:il)?|May|[Jj]une?|[Jj]uly?|[Aa]ug(?:ust)?"
@@ -52,6 +53,7 @@ _BEFORE_DIGITS = frozenset(" QHY")
 _AFTER_DAY = frozenset(" snrt/.月")
 _NAME_BEFORE = re.compile(r"(?:[A-Za-z]{3,9}[.,]{0,2}[ ](?:of[ ])?|[FC]Y[ ]?|[QH])\Z")
 _LONGEST_NAME = 16
+_NAME_ENDS = (*_MONTHS, "sept", *_LONG_MONTHS.split(), "of", "fy", "cy", "q", "h")
 _HAN_START = re.compile(r"[一二三四五六七八九十][〇零○一二三四五六七八九十]*")
 _COUNTED = re.compile(
     r"[ ]?(?:USDC|USDT|USD|DAI|GHO|EUR|W?ETH|W?BTC|ARB|UNI|AAVE|ENS|OP|COMP|LDO"
@@ -99,9 +101,12 @@ def _candidates(masked: str) -> Iterable[int]:
 def _by_digits(masked: str) -> Iterator[int]:
     for match in _DIGITS.finditer(masked):
         start, end = match.span()
-        before = masked[start - 1 : start]
-        if before in _BEFORE_DIGITS and (name := _NAME_BEFORE.search(masked, max(0, start - _LONGEST_NAME), start)):
-            yield name.start()
+        if masked[start - 1 : start] in _BEFORE_DIGITS:
+            first = max(0, start - _LONGEST_NAME)
+            # Most numbers stand behind a word that names no date: its end tells, the pattern need not be tried.
+            may_name = masked[first:start].rstrip(" .,").lower().endswith(_NAME_ENDS)
+            if may_name and (name := _NAME_BEFORE.search(masked, first, start)):
+                yield name.start()
         length = end - start
         if (length <= 2 and masked[end : end + 1] in _AFTER_DAY) or (length == 4 and masked[start] in "12"):
             yield start

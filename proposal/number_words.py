@@ -9,7 +9,7 @@ behind it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
@@ -50,6 +50,12 @@ NUMBER_WORD = re.compile(
     r"|(?<=[Aa])(?=[ ](?:hundred|thousand|million|billion|dozen|third|quarter))"
     r")(?![A-Za-z0-9_])"
 )
+_FIRST_WORDS = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
+    "fifteen", "twenty", "thirty", "forty", "fifty", "half", "a hundred", "a thousand", "a million", "a billion",
+    "a dozen", "a third", "a quarter",
+)  # fmt: skip
+"""What every number word of the pattern begins with ("fourteen", "sixty" and their like begin with shorter ones)."""
 _WORD = re.compile(r"(?:[ ]and[ ]|[ ]|-|\n)([A-Za-z]{1,9})(?![A-Za-z0-9_])")
 _OF = re.compile(r"[ \n]of(?![a-z])|[ \n]?-?majority|[ ]majority|[ ]super")
 # "the latter half of 2022" is a stretch of time, not a share.
@@ -119,16 +125,33 @@ def read_number_words(masked: str, taken: list[Amount], *, printed: str) -> list
 
 def _readings(masked: str) -> Iterator[tuple[int, _Reading]]:
     """Return every run of number words with its start, both languages in order."""
-    english = _runs(masked, NUMBER_WORD, _read_english)
     if masked.isascii():
-        yield from english
+        yield from _runs(masked, _english_starts(masked), _read_english)
     else:
-        yield from sorted([*english, *_runs(masked, _ZH_RUN, _read_chinese)], key=lambda run: run[0])
+        english = _runs(masked, NUMBER_WORD.finditer(masked), _read_english)
+        chinese = _runs(masked, _ZH_RUN.finditer(masked), _read_chinese)
+        yield from sorted([*english, *chinese], key=lambda run: run[0])
 
 
-def _runs(masked: str, pattern: re.Pattern[str], read: _Reader) -> Iterator[tuple[int, _Reading]]:
+def _english_starts(masked: str) -> Iterator[re.Match[str]]:
+    """Yield what `NUMBER_WORD` finds; a plain search for each word first, because the pattern is tried at every second
+    letter.
+    """
+    lowered = masked.lower()
+    places: set[int] = set()
+    for word in _FIRST_WORDS:
+        at = lowered.find(word)
+        while at >= 0:
+            places.add(at)
+            at = lowered.find(word, at + 1)
+    for place in sorted(places):
+        if match := NUMBER_WORD.match(masked, place):
+            yield match
+
+
+def _runs(masked: str, matches: Iterable[re.Match[str]], read: _Reader) -> Iterator[tuple[int, _Reading]]:
     position = 0
-    for match in pattern.finditer(masked):
+    for match in matches:
         if match.start() >= position:
             reading = read(masked, match)
             if reading is not None:

@@ -8,6 +8,7 @@ Parts hold no reference to their document, so that they can be compared, hashed 
 from __future__ import annotations
 
 import datetime as dt
+import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
@@ -92,8 +93,11 @@ def fingerprint(text: str) -> str:
     >>> fingerprint("The **Budget** is ４５%.") == fingerprint("the budget is 45%")
     True
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(sign for sign in folded if sign.isalnum() or sign in "%$€£¥-+/")
+    folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+    return _MEANINGLESS.sub("", folded)
+
+
+_MEANINGLESS = re.compile(r"(?:[^\w%$€£¥+/-]|_)+")
 
 
 _HALVES = tuple(Decimal(5).scaleb(-decimals - 1) for decimals in range(20))

@@ -106,12 +106,19 @@ class Analysis:
 
     def has_substance(self, statement: Statement) -> bool:
         """Tell whether a sentence says something about this proposal and not about any."""
+        if statement.substance is None:
+            statement.substance = self._decide_substance(statement)
+        return statement.substance
+
+    def _decide_substance(self, statement: Statement) -> bool:
         if statement.repeats or statement.listing:
             return False
-        if statement.figures or GAP.search(statement.sentence.text):
+        if statement.figures:
             return True
         topical = len(statement.terms & self.ground.substance)
-        return topical >= (2 if len(statement.words) > SHORT_SENTENCE else 1)
+        if topical >= (2 if len(statement.words) > SHORT_SENTENCE else 1):
+            return True
+        return "[" in statement.sentence.text and GAP.search(statement.sentence.text) is not None
 
 
 def analyse(completion: str, task: Task, *, truncated: bool = False, stage: Stage = "late") -> Analysis:

@@ -26,7 +26,10 @@ MAX_COPIED = 0.35
 MIN_PROSE = 0.4
 """Share of the words that must stand in sentences when a text also lists evidence."""
 
-_BLOB = re.compile(r"(?<![A-Za-z0-9+/=_:.-])(?!0x|ipfs|Qm|bafy)[A-Za-z0-9+/]{40,400}={0,2}(?![A-Za-z0-9+/=_-])")
+SHORTEST_BLOB = 40
+_BLOB = re.compile(
+    rf"(?<![A-Za-z0-9+/=_:.-])(?!0x|ipfs|Qm|bafy)[A-Za-z0-9+/]{{{SHORTEST_BLOB},400}}={{0,2}}(?![A-Za-z0-9+/=_-])"
+)
 
 Stage = Literal["early", "middle", "late"]
 """Early in training each violation halves a reward, so that a weak model still sees a slope; later it voids it."""
@@ -46,7 +49,7 @@ def violations(reading: Reading, ground: Ground, context: CheckContext) -> list[
     ]
     found += [
         Reason("code", f"a run of code that no reader can read: {match[0][:24]}…", match.start(), match.end())
-        for match in _BLOB.finditer(document.text)
+        for match in (_BLOB.finditer(document.text) if _has_long_run(document.text) else ())
         if _is_encoded(match[0])
     ]
     found += [
@@ -77,6 +80,11 @@ def _hidden(document: Document) -> list[Reason]:
     return found
 
 
+def _has_long_run(text: str) -> bool:
+    """Tell whether a text may hold encoded text at all: a look that costs a quarter of the pattern's."""
+    return max(map(len, text.split()), default=0) >= SHORTEST_BLOB
+
+
 def _is_encoded(run: str) -> bool:
     """Tell text in base 64 from a long word, a slug, a hash and an address: it mixes cases and digits without order."""
     letters = [sign.islower() for sign in run if sign.isalpha()]
@@ -96,10 +104,12 @@ def copied_share(text: str, ground: Ground) -> float:
     if not ground.copied:
         return 0.0
     found = tokens(text)
-    chinese = sum(token > "\u3000" for token in found) * 2 > len(found)
+    chinese = not text.isascii() and sum(token > "\u3000" for token in found) * 2 > len(found)
     size, known = (COPY_CHINESE, ground.copied_chinese) if chinese else (COPY_ENGLISH, ground.copied)
     covered, reach = 0, 0
     heads = ground.copied_heads
+    if heads.isdisjoint(zip(found, found[1:], found[2:], strict=False)):
+        return 0.0
     for place, head in enumerate(zip(found, found[1:], found[2:], strict=False)):
         if head in heads and tuple(found[place : place + size]) in known:
             covered += place + size - max(place, reach)

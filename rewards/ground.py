@@ -85,7 +85,9 @@ _SCALES = (1.0, 100.0, 0.01, 10_000.0, 0.0001, 1 / 7, 7.0)
 class Known:
     """One value that a text may state: where it stands ("E3", or "P" for the brief) and what it is about.
 
-    `rivals` are values of the same unit with the words that tell the two apart: (rival, its own words, words of ours).
+    `spoken` are the words of which one tells that a sentence speaks of it: those of the label; of the title only where
+    the label has none to tell. `rivals` are values of the same unit with the words that tell the two apart: (rival, its
+    own words, words of ours).
     """
 
     source: str
@@ -93,7 +95,11 @@ class Known:
     value: Value
     label: frozenset[str]
     topic: frozenset[str]
+    spoken: frozenset[str] = field(init=False)
     rivals: list[tuple[Known, frozenset[str], frozenset[str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spoken", self.label - GENERIC - PERIODS or self.topic)
 
     @property
     def slot(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
-from rewards.wording import GENERIC, PERIODS, terms
+from rewards.wording import PERIODS, terms
 
 if TYPE_CHECKING:
     from rewards.ground import Known
@@ -60,16 +60,11 @@ def _named(figure: Figure, statement: Statement) -> Meaning:
         stated = {known for other in statement.figures for known in other.known}
         if all(_is_about_rival(known, statement, stated) for known in named):
             return "wrong"
-    if any(_speaks(known, statement) for known in named):
+    said = statement.terms
+    if any(not known.spoken.isdisjoint(said) for known in named):
         return "right"
     # A day is told by what happened on it ("went back to the treasury on …"), seldom by the words of its label.
     return "unknown" if all(known.value.unit == "date" for known in named) else "unnamed"
-
-
-def _speaks(known: Known, statement: Statement) -> bool:
-    """Tell whether a word of the label stands in the sentence; of the title only where the label has none to tell."""
-    telling = known.label - GENERIC - PERIODS
-    return not (telling or known.topic).isdisjoint(statement.terms)
 
 
 def _is_about_rival(known: Known, statement: Statement, stated: set[Known]) -> bool:
@@ -77,11 +72,11 @@ def _is_about_rival(known: Known, statement: Statement, stated: set[Known]) -> b
     said = statement.terms
     own = known.label & said
     return any(
-        len(rival.label & said) > len(own)
-        and own <= rival.label
+        not theirs.isdisjoint(said)
         and ours.isdisjoint(said)
-        and not theirs.isdisjoint(said)
         and rival not in stated
+        and own <= rival.label
+        and len(rival.label & said) > len(own)
         for rival, theirs, ours in known.rivals
     )
 
@@ -127,13 +122,14 @@ _NOT = re.compile(
     r"(?<![a-z])(?:not|never|no longer|neither|without)[ ]+([a-z'-]+(?: [a-z'-]+)?)"
     r"|(?:不|未|没有|并非)([\u3400-\u9fff]{2,4})"
 )
+_NOT_WORDS = ("no", "never", "neither", "without", "不", "未", "没有", "并非")
 _PERIOD_ORDER = {"=first": 1, "=second": 2, "=third": 3, "=fourth": 4}
 
 
 def _check_negation(figures: Sequence[Figure], statement: Statement) -> None:
     """Find "338 creators were not active", when 338 counts the active ones."""
-    text = statement.sentence.text.lower()
-    for match in _NOT.finditer(text):
+    text = statement.lowered
+    for match in _NOT.finditer(text) if any(word in text for word in _NOT_WORDS) else ():
         denied = terms(match[1] or match[2]) - PERIODS
         for figure in figures:
             place = figure.part.start - statement.sentence.start
@@ -158,7 +154,9 @@ def _denied_in_label(known: Known) -> frozenset[str]:
 
 def _check_single_direction(figures: Sequence[Figure], statement: Statement) -> None:
     """Find "climbed to 401,000" when the value of the period before was higher."""
-    text = statement.sentence.text.lower()
+    text = statement.lowered
+    if not any(word in text for word in _TO_WORDS):
+        return
     for figure in figures:
         if len(figure.known) != 1 or not figure.known[0].value.is_number:
             continue
@@ -176,6 +174,7 @@ def _check_single_direction(figures: Sequence[Figure], statement: Statement) -> 
 
 
 _TO_BEFORE = re.compile(r"(?<![a-z])to[ ]+(?:[a-z]+[ ]+){0,1}$|(?:至|到)[约近]?$")
+_TO_WORDS = ("to ", "至", "到")
 NEAR_FIGURE = 60
 """Characters within which a denial is taken to speak of a figure."""
 
@@ -194,7 +193,7 @@ def _check_direction(figures: Sequence[Figure], statement: Statement) -> None:
     """Find "rose from 612 to 401": two values of one unit in the order of time, and a verb against them."""
     if len(figures) < 2:
         return
-    text = statement.sentence.text.lower()
+    text = statement.lowered
     up, down = _UP.search(text), _DOWN.search(text)
     if (up is None) == (down is None) or not _FROM_TO.search(text):
         return

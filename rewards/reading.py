@@ -13,6 +13,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from string import ascii_letters
 
 from proposal.document import Document, parse
 from proposal.slots import Filled, fill
@@ -33,8 +34,10 @@ _CODE_MARK = re.compile(r"(?<!`)`(?!`)([^`\n]{1,200})`(?!`)")
 _GROUPED_LETTER = re.compile(
     r"(?<![0-9A-Za-z.,])(?=[0-9OolI]{0,3}[0-9])[0-9OolI]{1,3}(?:,[0-9OolI]{3}){1,5}(?![0-9A-Za-z])"
 )
+_GROUP_SIGNS = "0123456789OolI"
 _INVISIBLE = re.compile(r"[\u00ad\u034f\u200b-\u200d\u2060-\u2064\ufeff]+")
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_NO_SIGNS = f"{ascii_letters} \t".encode()
 _SIGN = re.compile(r"[0-9]+|[^A-Za-z\u3400-\u9fff \t]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
 _SPLIT_NUMBER = re.compile(
@@ -71,7 +74,7 @@ class Reading:
 def read(completion: str, task: Task) -> Reading:
     """Return the reading of a completion; any text gives one."""
     text, disguises = undisguise(without_thoughts(completion[: 3 * MAX_CHARACTERS]))
-    chinese = 2 * len(_HAN.findall(text[:2_000])) > min(len(text), 2_000)
+    chinese = not text.isascii() and 2 * len(_HAN.findall(text[:2_000])) > min(len(text), 2_000)
     end = _readable(text, readable_characters(task, chinese=chinese))
     cut = end < len(text) or len(completion) > 3 * MAX_CHARACTERS
     text = text[:end].strip()
@@ -92,6 +95,9 @@ def readable_characters(task: Task, *, chinese: bool) -> int:
 def _readable(text: str, characters: int) -> int:
     """Return up to where the text is read."""
     signs = max(MIN_SIGNS, characters // CHARACTERS_PER_SIGN)
+    # Counted in bytes first, which is quick and never too few: hardly any text has so many signs.
+    if len(text[:characters].encode("utf-8", "replace").translate(None, _NO_SIGNS)) <= signs:
+        return min(len(text), characters)
     beyond = next(islice(_SIGN.finditer(text, 0, characters), signs, None), None)
     return beyond.start() if beyond else min(len(text), characters)
 
@@ -127,9 +133,22 @@ def undisguise(text: str) -> tuple[str, tuple[str, ...]]:
         text = _ENTITY.sub(_decoded, text)
     if "*" in text or "_" in text:
         text = _SPLIT_NUMBER.sub("", text)
-    if "," in text:
+    if _has_grouped_letter(text):
         text = _GROUPED_LETTER.sub(lambda match: match[0].translate(_LOOKALIKE), text)
     return text, tuple(sorted(found))
+
+
+def _has_grouped_letter(text: str) -> bool:
+    """Tell whether a letter may stand for a digit of a grouped number: a quick look at the commas before a slow one."""
+    at = text.find(",")
+    while at >= 0:
+        group = text[at + 1 : at + 4]
+        if len(group) == 3 and not group.strip(_GROUP_SIGNS):
+            head = text[max(0, at - 3) : at]
+            if not (head[len(head.rstrip(_GROUP_SIGNS)) :] + group).isdecimal():
+                return True
+        at = text.find(",", at + 1)
+    return False
 
 
 def _decoded(match: re.Match[str]) -> str:

@@ -19,11 +19,16 @@ def near_duplicates(sentences: Sequence[Sequence[str]], marks: Sequence[frozense
     sentences that share one of their rarest words can be near, so all pairs need not be compared.
     """
     sets = [frozenset(words) for words in sentences]
-    rarity = Counter(chain.from_iterable(sets))
+    known: set[str] = set()
+    recurring: set[str] = set()
+    for words in sets:
+        recurring |= known & words
+        known |= words
+    rarity = Counter(chain.from_iterable(map(recurring.intersection, sets)))
     by_rare: dict[str, list[int]] = {}
     found: list[int] = []
     for place, words in enumerate(sets):
-        shared = [word for word in words if rarity[word] > 1]
+        shared = words & recurring
         if len(words) < SHORTEST or len(shared) < NEAR * len(words):
             continue
         # One of its rarest words must be common to a near sentence: only so many may differ.

@@ -20,7 +20,7 @@ from proposal.slots import Use
 from rewards.ground import Ground, Known, bare_link, squeeze, without_approximation
 from rewards.meaning import Meaning, meanings
 from rewards.reading import Reading
-from rewards.wording import terms, tokens, words
+from rewards.wording import terms_of, tokens, words
 
 Verdict = Literal["cited", "brief", "derived", "uncited", "miscited", "invented"]
 """What a figure rests on; `miscited` is stated by other evidence than the sentence cites."""
@@ -43,14 +43,22 @@ _VAGUE = re.compile(
 """An amount without a number: where a figure could stand, it dodges being checked."""
 _VAGUE_WORDS = (
     "onsiderable", "ignificant", "ubstantial", "izeable", "izable", "arge ", "uge ", "reat ", "ertain ", "nspecified",
-    "ontrivial", "eaningful", "odest", " lot of", " deal of", "可观", "一定", "若干", "很大", "较大", "相当大",
-    "ozens of", "undreds of", "housands of", "cores of", " hundred", " thousand", " dozen", "ne in ", "bled", "pled",
-    "数十", "数百", "数千", "数万", "几十", "几百", "几千", "几万", "上百", "上千", "上万", "成倍",
+    "ontrivial", "eaningful", "odest", " lot of", " deal of", "ozens of", "undreds of", "housands of", "cores of",
+    " hundred", " thousand", " million", " dozen", "ne in ", "bled", "pled",
 )  # fmt: skip
+_VAGUE_HAN = (
+    "可观", "一定", "若干", "很大", "较大", "相当大", "数十", "数百", "数千", "数万", "数亿", "几十", "几百", "几千",
+    "几万", "几亿", "上十", "上百", "上千", "上万", "上亿", "成倍",
+)  # fmt: skip
+_BEFORE_WORD = 17
+"""How far before one of these words the pattern may begin ("more than quadrupled")."""
 _HEDGE = re.compile(
     r"(?<![a-z])(?:perhaps|possibly|allegedly|supposedly|reportedly|arguably|it (?:may|might|could) be that|who knows)"
     r"(?![a-z])|或许|也许|据说|据称|似乎|兴许"
 )
+_HEDGE_WORDS = (
+    "perhaps", "possibly", "edly", "arguably", "be that", "who knows", "或许", "也许", "据说", "据称", "似乎", "兴许",
+)  # fmt: skip
 """A figure that evidence states is either stated or left out: a hedge before it dodges being held to it."""
 _ENS_NAME = re.compile(
     r"(?<![A-Za-z0-9.@/-])[A-Za-z0-9][A-Za-z0-9-]{1,60}(?:\.[A-Za-z0-9-]{1,60}){0,3}\.eth(?![A-Za-z0-9-])"
@@ -95,7 +103,10 @@ class Cite:
 
 @dataclass(slots=True)
 class Statement:
-    """One sentence with its figures, citations and topic; words and topic are read when somebody asks."""
+    """One sentence with its figures, citations and topic; words and topic are read when somebody asks.
+
+    `substance` remembers whether it says something about the proposal, as the analysis has decided.
+    """
 
     sentence: Sentence
     cites: list[Cite] = field(default_factory=list)
@@ -109,11 +120,14 @@ class Statement:
     again: bool = False
     row: bool = field(init=False)
     cited: tuple[str, ...] = field(init=False)
+    substance: bool | None = None
+    lowered: str = field(init=False)
     _words: list[str] | None = None
     _terms: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         self.row = self.sentence.block_kind == "table_row"
+        self.lowered = self.sentence.text.lower()
         self.cited = tuple(dict.fromkeys(cite.id for cite in self.cites if cite.id))
 
     # No cached_property here: in Python 3.11 each takes a lock, which costs more than the rest of a short sentence.
@@ -127,7 +141,7 @@ class Statement:
     @property
     def terms(self) -> frozenset[str]:
         if self._terms is None:
-            self._terms = terms(self.sentence.text)
+            self._terms = terms_of(self.words, self.sentence.text)
         return self._terms
 
 
@@ -144,6 +158,8 @@ def statements_of(reading: Reading, ground: Ground) -> list[Statement]:
     amounts = _by_sentence([amount for amount in document.amounts if amount.checkable], starts, document)
     dates = _by_sentence(document.dates, starts, document)
     vague = _vague(document, starts)
+    lowered = document.text.lower()
+    hedged = any(word in lowered for word in _HEDGE_WORDS)
     found: list[Statement] = []
     for index, sentence in enumerate(document.sentences):
         statement = Statement(sentence, cites.get(index, []))
@@ -152,8 +168,8 @@ def statements_of(reading: Reading, ground: Ground) -> list[Statement]:
         if index in quotes:
             _settle_quotes(statement, quotes[index], ground)
         _settle_figures(statement, [*amounts.get(index, ()), *dates.get(index, ())], reading, ground)
-        if any(figure.verdict in {"cited", "derived"} for figure in statement.figures):
-            hedge = _HEDGE.search(sentence.text.lower())
+        if hedged and any(figure.verdict in {"cited", "derived"} for figure in statement.figures):
+            hedge = _HEDGE.search(statement.lowered)
             statement.vague = [*statement.vague, hedge[0]] if hedge else statement.vague
         statement.listing = bool(statement.figures or statement.cites) and _is_listing(statement, ground)
         if statement.figures and not statement.row and not statement.reference:
@@ -177,12 +193,21 @@ def outside_sentences(reading: Reading, ground: Ground) -> list[Figure]:
 
 
 def _vague(document: Document, starts: list[int]) -> dict[int, list[str]]:
-    """Return amounts without a number, by sentence; the pattern is slow, so it only runs where it can match."""
+    """Return amounts without a number, by sentence; the pattern is slow, so it is only tried where it can match."""
     text = document.text
+    places: set[int] = set()
+    for word in _VAGUE_WORDS if text.isascii() else (*_VAGUE_WORDS, *_VAGUE_HAN):
+        at = text.find(word)
+        while at >= 0:
+            places.update(range(max(0, at - _BEFORE_WORD), at + 1))
+            at = text.find(word, at + 1)
     dealt: dict[int, list[str]] = {}
-    if any(word in text for word in _VAGUE_WORDS):
-        for match in _VAGUE.finditer(text):
-            dealt.setdefault(bisect_right(starts, match.start()) - 1, []).append(match[0])
+    end = 0
+    for place in sorted(places):
+        match = _VAGUE.match(text, place) if place >= end else None
+        if match:
+            end = match.end()
+            dealt.setdefault(bisect_right(starts, place) - 1, []).append(match[0])
     return dealt
 
 
@@ -355,4 +380,4 @@ def _is_listing(statement: Statement, ground: Ground) -> bool:
     """Tell a bare listing of evidence ("label: value") from a statement: it has no word beyond labels and titles."""
     if statement.row or statement.reference:
         return False
-    return all(word in ground.vocabulary for word in statement.words)
+    return ground.vocabulary.issuperset(statement.words)

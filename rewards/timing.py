@@ -6,12 +6,14 @@ first ones pay for what is built once.
 
 from __future__ import annotations
 
+import re
 import resource
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from rewards import REWARDS, analyse
 from rewards.analysis import _analyse
@@ -20,6 +22,23 @@ from rewards.rows import Task
 DRAFT_CHARACTERS, BATCH_CHARACTERS = 4_600, 7_400
 """A draft, and a completion of about 2,000 tokens."""
 BATCH = 256
+SHARE = 1 / 3
+"""Share of a draft's words that each variant exchanges."""
+
+_EXCHANGED = re.compile(r"(?<![\w.\[{/#-])(?<![0-9][ ])[a-z]{4,}(?![\w.\]}/-][a-z0-9])")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_PLAIN_WORDS = """
+access account agenda agreed amount annual answer apply assess asset assign audit average balance band basis board
+branch brief carry case central chain charge check claim clear client close code collect comment common compare
+complete condition confirm consider contract control copy correct council country course covered create current
+daily data decide default define delay deliver depend deposit describe design detail develop differ direct discuss
+divide document double earlier edit effect elect employ enter equal estimate event exact examine example exchange
+expect expire explain extend external factor field figure file final follow formal former forward frame fund general
+govern group guide handle hold hour include inform inside intend internal invite item join keep label later launch
+lead level limit list local lower maintain manage mark match matter meet member method middle minute monthly name
+narrow need nominal normal note notice number object obtain offer open operate order outline outside page part
+"""
+"""What stands for the rest of the words that completions of one prompt use: plain ones, as in any proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +62,24 @@ def score_all(text: str, task: Task) -> None:
 
 
 def variants(text: str, count: int, characters: int) -> list[str]:
-    """Return texts of about that length that differ, so that no cache knows them."""
-    base = (text + "\n\n" + text * (characters // max(1, len(text))))[: characters - 20].rsplit(".", 1)[0]
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    return [f"{base}. Part {letters[n % 26]}{letters[n // 26 % 26]}{letters[n // 676 % 26]}." for n in range(count)]
+    """Return texts of about that length of which no two share a sentence, nor any has one twice.
+
+    They have the shape of the draft (its headings, figures, citations and lengths of sentences) in other words, as the
+    completions of one prompt do: what is remembered of a sentence is worth nothing among them, what is remembered of
+    the prompt and of single words is.
+    """
+    base = (text + "\n\n" + text * (characters // max(1, len(text))))[: characters - 20].rsplit(".", 1)[0] + "."
+    words = [*_EXCHANGED.findall(text), *_PLAIN_WORDS.split()]
+    signs = _HAN.findall(text)
+    found = []
+    for number in range(count):
+        other = _exchanged(base, _EXCHANGED, words, SHARE, Random(number))
+        found.append(_exchanged(other, _HAN, signs, SHARE / 2, Random(number)))
+    return found
+
+
+def _exchanged(text: str, pattern: re.Pattern[str], others: Sequence[str], share: float, random: Random) -> str:
+    return pattern.sub(lambda match: random.choice(others) if random.random() < share else match[0], text)
 
 
 def milliseconds(run: Callable[[], None]) -> float:

@@ -137,9 +137,9 @@ def tone_hits(context: CheckContext, model: ToneModel) -> Iterator[ToneHit]:
     yield from found
     yield from _wordings(context, quoted, Spans((hit.start, hit.end) for hit in found))
     yield from _typography(context)
-    for weasel in [word for word in _WEASELS if word in context.folded]:
-        for match in re.finditer(rf"(?<![a-z]){weasel}(?![a-z])", context.folded):
-            yield ToneHit(match.start(), match.end(), WEASEL, "a vague intensifier")
+    for weasel in _WEASELS:
+        for place in _places_of(weasel, context.folded):
+            yield ToneHit(place, place + len(weasel), WEASEL, "a vague intensifier")
     if not context.text.isascii():
         for match in _WEASEL_ZH.finditer(context.text):
             yield ToneHit(match.start(), match.end(), WEASEL, "a vague intensifier")
@@ -151,10 +151,20 @@ def tone_hits(context: CheckContext, model: ToneModel) -> Iterator[ToneHit]:
             yield ToneHit(sentence.start, sentence.end, weight, "reads like advertising or pressure")
 
 
+def _places_of(word: str, folded: str) -> Iterator[int]:
+    """Yield where a word stands that is no part of a longer one ("very" in "every")."""
+    at = folded.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not ("a" <= folded[at - 1 : at] <= "z" or "a" <= folded[end : end + 1] <= "z"):
+            yield at
+        at = folded.find(word, end)
+
+
 def _wordings(context: CheckContext, quoted: Spans, known: Spans) -> Iterator[ToneHit]:
     """Yield the wording that only the reward minds; what the checks found already is not counted twice."""
     found = list(english_hits(context.folded))
-    if has_han(context.folded):
+    if not context.folded.isascii() and has_han(context.folded):
         found += chinese_hits(context.folded)
     for hit in found:
         if known.covers(hit.start) or known.covers(hit.end - 1) or context.not_prose.covers(hit.start):

@@ -8,6 +8,7 @@ language that name the same thing in governance by one concept: "turnout" meets 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 _WORD = re.compile(r"[a-z][a-z0-9]*")
@@ -257,7 +258,14 @@ def terms(text: str) -> frozenset[str]:
     >>> sorted(terms("Turnout was 18.9%") & terms("参与率为18.9%"))
     ['=turnout']
     """
-    found = set(map(_term, _WORD.findall(text.lower())))
+    return terms_of(words(text), text)
+
+
+def terms_of(said: Iterable[str], text: str) -> frozenset[str]:
+    """Return the topic of a text whose words are known: no text need be split twice."""
+    # Parts of compounds ("non-profit") are terms of their own, and Chinese characters are none.
+    plain = text.isascii() and "-" not in text and "'" not in text
+    found = set(map(_term, said if plain else _WORD.findall(text.lower())))
     found.discard("")
     if not text.isascii():
         for run in _HAN_RUN.findall(text):
@@ -266,23 +274,35 @@ def terms(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-PERIODS = terms("""first second third fourth quarter month day date before new current total share
-第一季度 第二季度 第三季度 第四季度 上半年 下半年 本月 每月 当月 日期 当天 此前 之前 当前 现行 合计 总额""")
-"""Terms of time and totals: they stand in labels, but a sentence that has only these is not about what is measured."""
-
-GENERIC = frozenset(term for term in terms(_GENERIC_WORDS) if not term.startswith("=")) | {"=vote"} | PERIODS
-"""Terms that any proposal may use: a sentence of nothing else says nothing about this one."""
-
-
 def words(text: str) -> list[str]:
     """Return the words of a text in order, lower case; each Chinese character is one.
 
     >>> words("Sales fell to 401,000。")
     ['sales', 'fell', 'to']
     """
-    return _ANY_WORD.findall(text.lower())
+    if not text.isascii():
+        return _ANY_WORD.findall(text.lower())
+    pieces = [piece if piece >= "a" else piece.lstrip(_IN_WORDS) for piece in split_ascii(text, _WORDS_ALONE)]
+    return pieces if all(pieces) else [piece for piece in pieces if piece]
 
 
+def split_ascii(text: str, kept: bytes) -> list[str]:
+    """Return the runs of kept signs of an ASCII text, in small letters.
+
+    Several times as fast as a pattern that finds the same, and every completion is split in several ways.
+    """
+    return text.encode("ascii").translate(kept).decode("ascii").split()
+
+
+def kept_signs(signs: str) -> bytes:
+    """Return what `split_ascii` keeps: letters and the signs; everything else becomes a blank."""
+    return bytes(ord(sign.lower()) if sign.isalpha() or sign in signs else 32 for sign in map(chr, range(128))) * 2
+
+
+_IN_WORDS = "0123456789'-"
+"""What may stand in a word behind its first letter; all of it sorts before the letters."""
+_WORDS_ALONE = kept_signs(_IN_WORDS)
+_TOKENS_ALONE = kept_signs("0123456789")
 _ANY_WORD = re.compile(r"[a-z][a-z0-9'’-]*|[\u3400-\u9fff]")
 _PLAIN_TOKEN = re.compile(r"[a-z]+|[0-9]+|[\u3400-\u9fff]")
 _TOKEN = re.compile(r"https?://[^\s<>()\[\]\"'，。；、）]{1,2000}|0x[0-9a-f]{6,}|[a-z]+|[0-9]+|[\u3400-\u9fff]")
@@ -290,5 +310,22 @@ _TOKEN = re.compile(r"https?://[^\s<>()\[\]\"'，。；、）]{1,2000}|0x[0-9a-f
 
 def tokens(text: str) -> list[str]:
     """Return words, runs of digits, Chinese characters, whole links and hashes: what copying is measured in."""
-    pattern = _TOKEN if "://" in text or "0x" in text or "0X" in text else _PLAIN_TOKEN
-    return pattern.findall(text.lower())
+    if "://" in text or "0x" in text or "0X" in text:
+        return _TOKEN.findall(text.lower())
+    if not text.isascii():
+        return _PLAIN_TOKEN.findall(text.lower())
+    found: list[str] = []
+    for piece in split_ascii(text, _TOKENS_ALONE):
+        if piece.isalpha() or piece.isdigit():
+            found.append(piece)
+        else:
+            found += _PLAIN_TOKEN.findall(piece)
+    return found
+
+
+PERIODS = terms("""first second third fourth quarter month day date before new current total share
+第一季度 第二季度 第三季度 第四季度 上半年 下半年 本月 每月 当月 日期 当天 此前 之前 当前 现行 合计 总额""")
+"""Terms of time and totals: they stand in labels, but a sentence that has only these is not about what is measured."""
+
+GENERIC = frozenset(term for term in terms(_GENERIC_WORDS) if not term.startswith("=")) | {"=vote"} | PERIODS
+"""Terms that any proposal may use: a sentence of nothing else says nothing about this one."""
