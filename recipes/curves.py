@@ -28,7 +28,9 @@ def panels(steps: Sequence[Step]) -> list[tuple[str, list[Line]]]:
     wanted = [
         ("loss", [_line(steps, "training", "loss"), _line(steps, "evaluation", "eval_loss")]),
         ("reward, all together", [_line(steps, "reward", "reward")]),
-        ("rewards, mean of each", [_reward_line(steps, name) for name in rewards]),
+        ("rewards, mean of each", [_named_line(steps, "rewards", name) for name in rewards]),
+        ("implicit reward of a pair's texts", [_named_line(steps, "pairs", name) for name in ("chosen", "rejected")]),
+        ("share of pairs put right", [_named_line(steps, "pairs", "accuracies")]),
         ("learning rate", [_line(steps, "learning rate", "learning_rate")]),
         ("gradient norm", [_line(steps, "gradient norm", "grad_norm")]),
     ]
@@ -41,8 +43,8 @@ def _line(steps: Sequence[Step], label: str, name: str) -> Line:
     return label, [number for number, _ in points], [value for _, value in points]
 
 
-def _reward_line(steps: Sequence[Step], name: str) -> Line:
-    points = [(step.number, step.rewards[name]) for step in steps if name in step.rewards]
+def _named_line(steps: Sequence[Step], field: str, name: str) -> Line:
+    points = [(step.number, getattr(step, field)[name]) for step in steps if name in getattr(step, field)]
     return name, [number for number, _ in points], [value for _, value in points]
 
 

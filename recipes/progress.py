@@ -22,12 +22,15 @@ from rich.table import Table
 LOG_FILE = "logging.jsonl"
 SECONDS_BETWEEN_LINES = 15.0
 REWARD = "rewards/"
+PAIRS = ("chosen", "rejected", "accuracies")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One logged step. `tokens` counts all input tokens so far, where the recipe asks ms-swift to count them
-    (`include_num_input_tokens_seen: true`); `seconds` is the mean time of a step so far.
+    (`include_num_input_tokens_seen: true`); `seconds` is the mean time of a step so far. `rewards` are the means of
+    GRPO's functions; `pairs` is what DPO and its kin log of a batch of pairs: implicit rewards of the chosen and the
+    rejected text, and the share of pairs put right (`accuracies`).
     """
 
     number: int
@@ -40,6 +43,7 @@ class Step:
     tokens: int | None = None
     seconds: float | None = None
     rewards: Mapping[str, float] = field(default_factory=dict)
+    pairs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def seconds_left(self) -> float | None:
@@ -69,6 +73,7 @@ def step_of(entry: Mapping[str, Any]) -> Step | None:
             for name, value in entry.items()
             if name.startswith(REWARD) and name.endswith("/mean") and isinstance(value, int | float)
         },
+        pairs={name: float(entry[REWARD + name]) for name in PAIRS if isinstance(entry.get(REWARD + name), int | float)},
     )
 
 

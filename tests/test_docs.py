@@ -6,9 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from proposal.brief import Brief
+from proposal.evidence import Evidence
+from proposal.values import Value
 from serve.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +37,14 @@ def test_every_setting_is_documented() -> None:
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     missing = [name for name in Settings.model_fields if f"DAO_{name.upper()}" not in page]
     assert not missing
+
+
+def test_every_field_of_what_users_write_is_documented() -> None:
+    page = (ROOT / "docs" / "briefs.md").read_text(encoding="utf-8")
+    kinds = Evidence.model_fields["kind"].annotation
+    choices = [*get_args(kinds), *get_args(Brief.model_fields["type"].annotation)]
+    fields = [*Brief.model_fields, *Evidence.model_fields, *Value.model_fields, *choices]
+    assert [name for name in fields if f"`{name}`" not in page] == []
 
 
 @pytest.mark.slow

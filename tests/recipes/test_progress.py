@@ -34,6 +34,16 @@ def test_a_step_has_what_was_logged_and_what_follows_from_it() -> None:
     assert ("left", "18 s") in facts(step, None)
 
 
+def test_a_step_of_dpo_has_what_became_of_its_pairs() -> None:
+    step = step_of(a_line(4, **{"rewards/chosen": -0.1, "rewards/rejected": -0.9, "rewards/accuracies": 1.0}))
+    assert step is not None
+    assert (dict(step.rewards), dict(step.pairs)) == ({}, {"chosen": -0.1, "rejected": -0.9, "accuracies": 1.0})
+    assert panels([step])[1:3] == [
+        ("implicit reward of a pair's texts", [("chosen", [4], [-0.1]), ("rejected", [4], [-0.9])]),
+        ("share of pairs put right", [("accuracies", [4], [1.0])]),
+    ]
+
+
 @pytest.mark.parametrize("entry", [{}, {"train_runtime": 3, "global_step/max_steps": "3/3", "loss": 1}, {"loss": 1}])
 def test_what_is_no_step_is_none(entry: dict[str, Any]) -> None:
     assert step_of(entry) is None
