@@ -34,7 +34,7 @@ def request(**changes: Any) -> DraftRequest:
 
 
 def settings(endpoint: ScriptedEndpoint, **changes: Any) -> Settings:
-    return Settings(model_url=endpoint.url, model_timeout=5, **changes)
+    return Settings(model_url=endpoint.url, model_timeout=30, **changes)
 
 
 def draft(endpoint: ScriptedEndpoint, req: DraftRequest, done: dict[str, SectionDraft] | None = None, **changes: Any):  # type: ignore[no-untyped-def]
