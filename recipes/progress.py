@@ -73,7 +73,7 @@ def step_of(entry: Mapping[str, Any]) -> Step | None:
             for name, value in entry.items()
             if name.startswith(REWARD) and name.endswith("/mean") and isinstance(value, int | float)
         },
-        pairs={name: float(entry[REWARD + name]) for name in PAIRS if isinstance(entry.get(REWARD + name), int | float)},
+        pairs={name: value for name in PAIRS if (value := _number(entry, REWARD + name)) is not None},
     )
 
 

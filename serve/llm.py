@@ -24,6 +24,10 @@ from serve.settings import Settings
 START_HINT = "start it with 'dao-agent serve model', or set DAO_MODEL_URL to a running OpenAI-compatible endpoint"
 CONNECT_TIMEOUT = 5.0
 
+FRESH_CONNECTIONS = httpx2.Limits(max_keepalive_connections=0)
+"""A connection for each request. vLLM closes one that was idle for five seconds, as a client does that keeps them: a
+request on a connection that just then closes is lost, and with it a draft."""
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -54,6 +58,7 @@ class ChatModel:
         self._client = httpx2.Client(
             headers={"authorization": f"Bearer {key}"} if key else {},
             timeout=httpx2.Timeout(settings.model_timeout, connect=CONNECT_TIMEOUT),
+            limits=FRESH_CONNECTIONS,
             trust_env=False,
         )
         self._name: str | None = None

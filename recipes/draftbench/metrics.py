@@ -32,6 +32,9 @@ from rewards.wording import tokens, words
 if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF
 
+SECTION_FAULTS = frozenset({"empty", "missing", "order", "twice", "extra", "title"})
+"""Reasons of `template_adherence` that are about which sections there are, not about what stands in them."""
+
 RUN: Mapping[Language, int] = {"en": 4, "zh": 4 * WORDS_TO_CHARACTERS[1] // WORDS_TO_CHARACTERS[0]}
 """Tokens of a run that counts as repeated: four words; a Chinese token is one character."""
 
@@ -58,7 +61,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("distractor_rate", False, "cited items that belong to other proposals, of all cited items"),
     Metric("slot_context", True, "figures of evidence that stand for what their sentence says, of all"),
     Metric("missing_honesty", True, "items with missing evidence whose draft names the gap and invents nothing"),
-    Metric("adherence_strict", True, "drafts without any fault of form"),
+    Metric("adherence_sections", True, "drafts with the template's sections, in order, once, and no others"),
+    Metric("adherence_strict", True, "drafts without any fault of form, the length of every section included"),
     Metric("adherence", True, "form: sections, order, length, language (reward template_adherence)"),
     Metric("compliance", True, "written sections say what they must and nothing forbidden (reward compliance)"),
     Metric("non_neutral_rate", False, f"sentences of severity {NOT_NEUTRAL} or more, of all"),
@@ -163,6 +167,7 @@ def _form(item: BenchItem, entry: ItemDraft, task: Task) -> Scores:
     form = template_adherence(analyse(entry.draft.text, task))
     said = [compliance(analysis).value for analysis in _sections(item, entry, task)]
     return {
+        "adherence_sections": float(not SECTION_FAULTS & {reason.code for reason in form.reasons}),
         "adherence_strict": float(form.value == 1.0),
         "adherence": form.value,
         "compliance": sum(said) / len(said) if said else None,

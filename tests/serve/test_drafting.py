@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from proposal.slots import MARK, SLOT
 from serve.draft_folder import DraftFolder, load_draft
 from serve.drafting import ModelDrafter
 from serve.events import DraftEvent
+from serve.llm import ChatModel
 from serve.settings import Settings
 from tests.sampling import each
 from tests.serve.builders import a_draft
@@ -169,6 +172,39 @@ def test_a_model_that_dies_leaves_its_finished_sections_and_a_resumed_draft_keep
         result, _ = draft(endpoint, request(), done)
     assert {s.key: s for s in result.sections if s.key in done} == done
     assert "adds the report" in result.text
+
+
+class CutsKeptConnections(BaseHTTPRequestHandler):
+    """Answers the first request of a connection and cuts it at the second, as an impatient server does."""
+
+    protocol_version = "HTTP/1.1"
+    answered = False
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output clean."""
+
+    def do_GET(self) -> None:
+        if self.answered:
+            self.close_connection = True
+            return
+        self.answered = True
+        payload = b'{"data": [{"id": "scripted"}]}'
+        self.send_response(200)
+        self.send_header("content-length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+
+def test_a_server_that_closes_idle_connections_loses_no_request() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), CutsKeptConnections)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    model = ChatModel(Settings(model_url=f"http://127.0.0.1:{server.server_port}/v1", model_timeout=30))
+    try:
+        assert [model.health().reachable for _ in range(3)] == [True, True, True]
+    finally:
+        model.close()
+        server.shutdown()
+        server.server_close()
 
 
 def test_no_model_says_which_address_was_tried_and_how_to_start_one() -> None:

@@ -26,7 +26,7 @@ def items(count: int = 3) -> list[BenchItem]:
 
 
 def settings(url: str, **changes: Any) -> Settings:
-    return Settings(model_url=url, model_timeout=5, **changes)
+    return Settings(model_url=url, model_timeout=30, **changes)
 
 
 def drafted(out: Path) -> list[ItemDraft]:
