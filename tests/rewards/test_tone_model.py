@@ -49,6 +49,8 @@ def found(texts: list[str]) -> list[str]:
         ("held_out.yaml", "zh", "neutral"),
         ("held_out_second.yaml", "en", "neutral"),
         ("held_out_second.yaml", "zh", "neutral"),
+        ("held_out_third.yaml", "en", "neutral"),
+        ("held_out_third.yaml", "zh", "neutral"),
     ],
 )
 def test_no_neutral_sentence_is_called_loaded(place: tuple[str, ...]) -> None:
@@ -63,8 +65,10 @@ def test_no_neutral_sentence_is_called_loaded(place: tuple[str, ...]) -> None:
         (("fresh.yaml", "en", "loaded"), 0.9),
         (("fresh.yaml", "zh", "loaded"), 0.9),
         (("fresh.yaml", "zh_second", "loaded"), 0.9),
-        (("held_out_second.yaml", "en", "loaded"), 0.8),
-        (("held_out_second.yaml", "zh", "loaded"), 0.85),
+        (("held_out_second.yaml", "en", "loaded"), 0.95),
+        (("held_out_second.yaml", "zh", "loaded"), 0.95),
+        (("held_out_third.yaml", "en", "loaded"), 0.65),
+        (("held_out_third.yaml", "zh", "loaded"), 0.7),
     ],
 )
 def test_most_loaded_sentences_are_found(place: tuple[str, ...], at_least: float) -> None:
