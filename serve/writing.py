@@ -89,6 +89,7 @@ class SectionWriter:
         tally = _Tally()
         sentences = self._model_sentences(spec, job, tally, on_text) if self._native else authors_words(spec, job)
         if self._stages.completion:
+            sentences = sentences or authors_words(spec, job)
             sentences = _completed(sentences, spec, facts, job)
             ask = job.request.brief.ask
             if self._native and _is_first(spec, job) and not _says(sentences, ask):
@@ -197,7 +198,7 @@ def joined(sentences: Sequence[str], language: Language) -> str:
 
 
 def authors_words(spec: SectionSpec, job: Prepared) -> list[str]:
-    """Return the author's own sentences for a section, where no model writes the language of the brief."""
+    """Return the author's own sentences for a section: no model writes their language, or none of its may stand."""
     brief = job.request.brief
     points = without_demands(authors_points(spec, brief, job.template), brief.language)
     parts = [brief.ask, points] if _is_first(spec, job) and points != brief.ask else [points]

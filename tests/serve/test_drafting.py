@@ -114,6 +114,16 @@ def test_what_the_author_asks_to_state_and_nobody_gave_is_a_gap() -> None:
     assert "needs: total budget" not in result.text
 
 
+def test_where_no_sentence_may_stand_the_author_speaks_and_else_the_gap() -> None:
+    notes = {"risks": "Creators could buy their own work."}
+    with ScriptedEndpoint(lambda _: NEVER_PASSING[0]) as endpoint:
+        told, _ = draft(endpoint, request(notes=notes))
+        untold, _ = draft(endpoint, request(notes={}))
+    risks = {name: {s.key: s.text for s in one.sections}["risks"] for name, one in (("told", told), ("untold", untold))}
+    assert risks["told"].startswith("Creators could buy their own work.")
+    assert risks["untold"].startswith("[needs: text and evidence for Risks")
+
+
 def test_a_citation_that_nothing_rests_on_is_taken_away() -> None:
     sentences = f"{PLAIN[:-1]} [[E3]]. Creator sales came to {{{{E1.sales_q3}}}} in the third quarter [[E2]] [[E1]]."
     with ScriptedEndpoint(lambda _: sentences) as endpoint:
