@@ -18,7 +18,7 @@ from proposal.values import Language
 
 _PLAIN: dict[str, dict[Language, str]] = {
     "number": {"en": "{subject} came to {tail}.", "zh": "{subject}为{tail}。"},
-    "parameter": {"en": "The proposal sets {subject} at {tail}.", "zh": "{subject}为{tail}。"},
+    "parameter": {"en": "{subject} would be {tail}.", "zh": "{subject}为{tail}。"},
     "change": {"en": "{subject} was {tail}.", "zh": "{subject}为{tail}。"},
     "date": {"en": "{subject} is {tail}.", "zh": "{subject}为{tail}。"},
     "text": {"en": "{subject} is {tail}.", "zh": "{subject}为{tail}。"},

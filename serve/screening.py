@@ -10,12 +10,14 @@ Refusing a good sentence costs a rewrite; keeping a bad one costs the committee'
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from proposal.checks import run_checks
 from proposal.document import parse
 from proposal.slots import MARK, SLOT, fill
 from proposal.template import SectionSpec
+from proposal.units import is_currency
 from proposal.values import Language
 from rewards import Analysis, Task, analyse
 from rewards.wording import GENERIC, terms
@@ -28,6 +30,9 @@ SENTENCE_RULES = frozenset(
 
 NEAR_DUPLICATE = 0.8
 """Jaccard similarity of word sets from which two sentences count as one (`rewards.md`, 1.4)."""
+
+SAME_TERMS, MIN_SAID = 0.7, 4
+"""Share of common terms (stems without function words) from which two sentences say the same, and the least of them."""
 
 MIN_ECHO = 6
 """Words of an instruction from which having most of them is no chance."""
@@ -109,12 +114,31 @@ def misplaced_figures(sentence: str, spec: SectionSpec, job: Prepared) -> list[s
     """
     statements = _analysed(sentence, spec, job).statements
     listing = ["lists figures" for statement in statements if statement.listing or statement.repeats]
-    return listing + [
-        f"{figure.part.text} {figure.verdict} {figure.meaning}"
-        for statement in statements
-        for figure in statement.figures
-        if figure.meaning in ("wrong", "unnamed") or figure.verdict == "miscited"
-    ]
+    return (
+        listing
+        + unnamed_parameters(sentence, job)
+        + [
+            f"{figure.part.text} {figure.verdict} {figure.meaning}"
+            for statement in statements
+            for figure in statement.figures
+            if figure.meaning in ("wrong", "unnamed") or figure.verdict == "miscited"
+        ]
+    )
+
+
+def unnamed_parameters(sentence: str, job: Prepared) -> list[str]:
+    """Return the brief's sums of money of which a sentence names nothing, and figures that it states twice.
+
+    The rewards let an author tell figures of the brief in any words; a writer that puts one sum where another belongs
+    is found by this only. A total is told by what pays it, so it needs no name. What is refused the server states.
+    """
+    brief = job.request.brief
+    slots = [match[1] for match in SLOT.finditer(sentence)]
+    said = terms(_unmarked(sentence))
+    sums = {slot: brief.figures[slot[2:]] for slot in slots if slot.startswith("P.") and slot[2:] in brief.figures}
+    topics = {slot: terms(one.label_in(brief.language)) for slot, one in sums.items() if is_currency(one.unit)}
+    unnamed = [slot for slot, topic in topics.items() if topic and "=total" not in topic and topic.isdisjoint(said)]
+    return [slot for slot, count in Counter(slots).items() if count > 1] + unnamed
 
 
 def without_needless_marks(sentence: str, spec: SectionSpec, job: Prepared) -> str:
@@ -173,9 +197,17 @@ def faults(sentence: str, job: Prepared) -> list[str]:
 
 
 def repeats(sentence: str, others: Iterable[str]) -> bool:
-    """Tell whether the sentence says nearly the same words as another one."""
-    words = _word_set(sentence)
-    return bool(words) and any(_jaccard(words, _word_set(other)) >= NEAR_DUPLICATE for other in others)
+    """Tell whether the sentence says nearly the same words as another one, or the same of the same figures."""
+    words, figures, said = _word_set(sentence), SLOT.findall(sentence), terms(_unmarked(sentence))
+    return bool(words) and any(
+        _jaccard(words, _word_set(other)) >= NEAR_DUPLICATE
+        or (
+            len(said) >= MIN_SAID
+            and figures == SLOT.findall(other)
+            and _jaccard(said, terms(_unmarked(other))) >= SAME_TERMS
+        )
+        for other in others
+    )
 
 
 def _word_set(text: str) -> frozenset[str]:

@@ -62,7 +62,7 @@ def test_what_the_server_states_is_named_and_suits_singular_and_plural() -> None
     sections = load_template(brief.template).sections_for(brief)
     facts = [fact for part in plan_facts(sections, evidence=evidence, brief=brief).values() for fact in part]
     said = [fill(fact.sentence("en"), evidence=evidence, brief=brief, language="en").text for fact in facts]
-    assert "The proposal sets the checks against wash trading at 3,000 USDC." in said
+    assert "The checks against wash trading would be 3,000 USDC." in said
     assert any("change from creator sales in the second quarter to" in one.lower() for one in said)
     assert not any(" the the " in one or "former" in one for one in said)
 

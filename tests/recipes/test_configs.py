@@ -58,6 +58,11 @@ def prepared(path: Path, rows: dict[str, Path], tmp_path: Path) -> Recipe:
     for key in ("model", "adapters", "ref_adapters"):  # what earlier steps make stands in by an empty folder
         if "runs/" in str(made.get(key, "")):
             words.append(f"{key}={tmp_path}")
+    if "val_dataset" in made:  # other rows than the trained ones, or the preflight finds them
+        watched = tmp_path / "watched.jsonl"
+        last = rows[method.name].read_text(encoding="utf-8").splitlines(keepends=True)[-1]
+        watched.write_text(last, encoding="utf-8")
+        words.append(f"val_dataset=[{watched}]")
     if "chord_sft_dataset" in made:
         words.append(f"chord_sft_dataset=[{rows['sft']}]")
     return load_recipe(path, method, words)

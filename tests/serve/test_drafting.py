@@ -80,6 +80,8 @@ NEVER_PASSING = [
     "An alternative problema dei prodotto di lumiare e conoscerto iregion delle guerra sia.",
     "The proposal describes the rules of the programme and the.",
     "The sales came to {{E99.sales}} in the quarter that the report covers.",
+    "Rebates are paid on sales to wallets of other people, or {{P.budget_checks}} to the treasury.",
+    "The total budget of {{P.budget_total}} is a total budget of {{P.budget_total}}.",
     "A bad shortfall of pensions has now been confirmed by the regulator of the insurers.",
 ]
 
@@ -105,6 +107,15 @@ def test_slots_of_a_trained_model_are_filled_and_cited() -> None:
         result, _ = draft(endpoint, request())
         assert all("response_format" in body for body in endpoint.requests)
     assert re.search(r"Creator sales came to [0-9,]+ USDC in the third quarter \[E1\]\.", result.text)
+
+
+def test_a_sentence_with_other_endings_is_the_same_sentence() -> None:
+    both = ("The treasury bears the cost even if the listing does not recover."
+            " The treasury bears the cost even if listings do not recover.")  # fmt: skip
+    with ScriptedEndpoint(lambda _: both) as endpoint:
+        result, _ = draft(endpoint, request())
+    risks = next(section for section in result.sections if section.key == "risks")
+    assert risks.text.count("bears the cost") == 1
 
 
 def test_what_the_author_asks_to_state_and_nobody_gave_is_a_gap() -> None:

@@ -78,7 +78,8 @@ def test_the_template_line_drafts_in_chinese(tmp_path: Path) -> None:
         scores = score_draft(item, entry)
         assert entry.draft.language == "zh"
         assert (scores["digit_accuracy"], scores["coverage"], scores["fabrication_rate"]) == (1, 1, 0)
-        assert (scores["blocked"], scores["distractor_rate"]) == (0, 0)
+        assert (scores["blocked"], scores["distractor_rate"]) == (item.kind == "missing", 0)
+        assert scores["missing_honesty"] in {None, 1.0}
         assert scores["chrf"] is not None
         assert scores["chrf"] > 0.3
 
