@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no-clock", deadline=None)  # a loaded machine is slow at times
+settings.load_profile("no-clock")
 
 ROOT = Path(__file__).resolve().parent.parent
 
