@@ -23,6 +23,7 @@ def alone(lab: Lab) -> list[dict[str, Any]]:
 
 def run(lab: Lab, name: str, *words: str) -> list[dict[str, Any]]:
     """Train on two rows, so that every step has both, whichever process reads which."""
+    name = f"processes/{name}"  # the folder of the tiny models is shared with other files' runs
     rows = lab.folder / "two-rows.jsonl"
     rows.write_text(
         "".join(lab.rows("sft").read_text(encoding="utf-8").splitlines(keepends=True)[:2]), encoding="utf-8"
