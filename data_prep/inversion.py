@@ -9,21 +9,21 @@ had to be taken out before (links, lists, tables) is reported as edits beside th
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
+from data_prep.naming import Naming, name_figure
 from data_prep.proposals import Proposal
 from data_prep.prose import Edit, Prose, Source, prose_of
 from data_prep.records import Case, Drop
 from proposal.brief import Brief, ProposalType, check_url
-from proposal.document import Document, heading_key, parse
+from proposal.document import Document, Sentence, heading_key, parse
 from proposal.document import Section as DocumentSection
 from proposal.evidence import MAX_ITEMS, Evidence
-from proposal.plan import Fact
+from proposal.plan import Fact, parameter_kind, value_fact
 from proposal.slots import MARK, SLOT, cite_slots, resolve
 from proposal.template import SectionSpec, Template
 from proposal.values import Value, format_value
@@ -42,14 +42,6 @@ _STOP = frozenset(
     "this these those it its their our we they have has had not no can could may might must into than then also any all"
     "".split()
 )
-_LEADING_UP = _STOP | frozenset(
-    "about above after almost amounting approximately around at below between exactly just least less more most nearly "  # noqa: SIM905
-    "now only over per roughly than under until up via additionally also currently furthermore further hence however "
-    "moreover therefore thus".split()
-)
-"""Words that lead up to a figure and name nothing: they are no end of a label."""
-
-_CLAUSE = re.compile(r"[.;:!?()\n](?:\s|$)|[()\n]")
 _TYPES: tuple[tuple[str, ProposalType], ...] = (
     ("grant", "grants"),
     ("fund", "funding"),
@@ -108,19 +100,23 @@ class _Ledger:
     values: dict[str, dict[str, Value]] = field(default_factory=lambda: {"P": {}})
     sources: dict[str, Source] = field(default_factory=dict)
     slots: dict[str, str] = field(default_factory=dict)
+    labels: set[str] = field(default_factory=set)
 
-    def slot(self, span: Span, text: str, source: Source | None) -> str:
+    def slot(self, span: Span, paragraph: str, sentence: Sentence | None, source: Source | None) -> str:
         """Return the slot body for a printed text, naming its value at its first appearance.
 
-        Without a source the value is the author's own: a parameter of the brief.
+        Without a source the value is the author's own: a parameter of the brief. Only a figure that its sentence names
+        gets a label, and no two the same one; a name that holds a digit gets none: it is no fact to be stated.
         """
-        printed = text[span.start : span.end]
+        printed = paragraph[span.start : span.end]
         if printed not in self.slots:
             owner = "P" if source is None else self.item(source)
-            label = _label(text, span)
             names = self.values.setdefault(owner, {})
-            name = _unique(_slug(label), names)
-            names[name] = span.value.model_copy(update={"label": label[:160]})
+            naming = _naming(span, sentence)
+            name = _unique(_key(paragraph, span, naming.topic), names)
+            labelled = naming.label and naming.label not in self.labels
+            self.labels.add(naming.label)
+            names[name] = span.value.model_copy(update={"label": naming.label}) if labelled else span.value
             self.slots[printed] = f"{owner}.{name}"
         return self.slots[printed]
 
@@ -203,10 +199,10 @@ def _with_slots(paragraph: str, spans: Sequence[Span], spec: SectionSpec, prose:
     pieces: list[str] = []
     position = 0
     for span in spans:
-        sentence = next((s.text for s in sentences if s.start <= span.start < s.end), paragraph)
+        sentence = next((one for one in sentences if one.start <= span.start < one.end), None)
         own = spec.key in OWN_WORDS or not span.states
-        source = None if own else _source_of(sentence, prose, ledger.proposal)
-        body = ledger.slot(span, paragraph, source)
+        source = None if own else _source_of(sentence.text if sentence else paragraph, prose, ledger.proposal)
+        body = ledger.slot(span, paragraph, sentence, source)
         pieces += [paragraph[position : span.start], "{{", body, "}}"]
         position = span.end
     return "".join([*pieces, paragraph[position:]])
@@ -311,30 +307,18 @@ def _value(printed: str) -> Value | None:
         return None
 
 
-def _label(paragraph: str, span: Span) -> str:
-    """Name a value by the words before it in its clause, without those that only lead up to it, else by those behind.
-
-    "…the fee was increased from 20 to 50" names its values "fee was increased (from)" and "fee was increased (to)".
-    """
-    clause = _words(_CLAUSE.split(paragraph[max(0, span.start - 80) : span.start])[-1])[-7:]
-    before = _trimmed_words(clause)
-    if before:
-        lead = reversed([word.lower() for word in clause])
-        leading_up = itertools.takewhile(_LEADING_UP.__contains__, lead)
-        direction = next((word for word in leading_up if word in ("from", "to")), "")
-        return " ".join(before) + (f" ({direction})" if direction else "")
-    behind = _trimmed_words(_words(_CLAUSE.split(paragraph[span.end : span.end + 60])[0])[:5])
-    return " ".join(behind or _trimmed_words(_words(paragraph[: span.start])[-5:])) or "figure"
+def _naming(span: Span, sentence: Sentence | None) -> Naming:
+    if sentence is None or not span.states:
+        return Naming("", "")
+    return name_figure(sentence.text, span.start - sentence.start, span.end - sentence.start, span.value)
 
 
-def _trimmed_words(words: Sequence[str]) -> list[str]:
-    """Return words without those at their ends that name nothing."""
-    kept = list(words)
-    while kept and kept[-1].lower() in _LEADING_UP:
-        kept.pop()
-    while kept and kept[0].lower() in _LEADING_UP:
-        kept.pop(0)
-    return kept
+def _key(paragraph: str, span: Span, topic: str) -> str:
+    """Return the key of a value: a name as it stands ("hip_51"), a figure by a phrase near it."""
+    printed = paragraph[span.start : span.end]
+    if not span.states and re.match(r"[A-Za-z][^\s]{0,19}\Z", printed):
+        return "_".join(re.findall(r"[a-z0-9]+", printed.lower()))
+    return _slug(topic or " ".join(_words(paragraph[: span.start])[-5:]))
 
 
 def _words(text: str) -> list[str]:
@@ -450,10 +434,12 @@ def slot_known(prose: str, case: Case) -> str:
 
 
 def stated_facts(slotted: str, case: Case) -> Iterator[Fact]:
-    """Yield the facts that slotted text states: one for each of its slots, named as the brief's language names it."""
+    """Yield the facts that slotted text states, as a draft's plan has them: a parameter only where it has a label."""
     for body in dict.fromkeys(SLOT.findall(slotted)):
         owner, _, name = body.partition(".")
         values = case.brief.parameters if owner == "P" else case.evidence[owner].values
         value = values[name]
-        kind = "number" if value.is_number else value.unit or "text"
-        yield Fact(value.label_in(case.brief.language), body, () if owner == "P" else (owner,), kind)
+        if owner != "P":
+            yield value_fact(case.evidence[owner], name, case.brief.language)
+        elif label := value.label_in(case.brief.language):
+            yield Fact(label, body, (), parameter_kind(value))

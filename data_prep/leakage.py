@@ -29,6 +29,7 @@ RANK = {side: rank for rank, side in enumerate(SIDES)}
 
 _RANK_SQL = "CASE side " + " ".join(f"WHEN '{side}' THEN {rank}" for side, rank in RANK.items()) + " END"
 
+# Texts are joined by numbers: a pair of them as strings took ten times the memory, and there are millions of pairs.
 _SHARED = """
 SELECT a.learnt AS taught, a.rank AS rank, b.learnt AS kept
 FROM grams a JOIN grams b ON a.gram = b.gram AND a.rank < b.rank
@@ -50,19 +51,22 @@ def repeated(duck: Any, files: str) -> Iterator[tuple[int, int]]:
 def overlapping(duck: Any, files: str, percent: int) -> Iterator[tuple[int, int]]:
     """Yield unit and number of every row whose learnt text stands on a side that is further from training."""
     duck.execute(
-        "CREATE OR REPLACE TEMP TABLE texts AS SELECT learnt, any_value(grams) FILTER (grams IS NOT NULL) AS grams "
-        "FROM read_parquet($1) WHERE learnt <> '' GROUP BY learnt",
+        "CREATE OR REPLACE TEMP TABLE texts AS SELECT learnt AS text, row_number() OVER () AS learnt, grams FROM "
+        "(SELECT learnt, any_value(grams) FILTER (grams IS NOT NULL) AS grams "
+        "FROM read_parquet($1) WHERE learnt <> '' GROUP BY learnt)",
         [files],
     )
     duck.execute("CREATE OR REPLACE TEMP VIEW sizes AS SELECT learnt, len(grams) AS size FROM texts")
     duck.execute(
         f"CREATE OR REPLACE TEMP TABLE grams AS SELECT DISTINCT learnt, rank, unnest(grams) AS gram FROM texts "
-        f"JOIN (SELECT DISTINCT learnt, {_RANK_SQL} AS rank FROM read_parquet($1) WHERE learnt <> '') USING (learnt)",
+        f"JOIN (SELECT DISTINCT learnt AS text, {_RANK_SQL} AS rank FROM read_parquet($1) WHERE learnt <> '') "
+        f"USING (text)",
         [files],
     )
     answer = duck.execute(
         f"WITH shared AS ({_SHARED.format(percent=percent)}) SELECT DISTINCT unit, number FROM read_parquet($1) rows "
-        f"JOIN shared ON shared.taught = rows.learnt AND shared.rank = {_RANK_SQL}",
+        f"JOIN texts ON texts.text = rows.learnt "
+        f"JOIN shared ON shared.taught = texts.learnt AND shared.rank = {_RANK_SQL}",
         [files],
     )
     yield from iter(answer.fetchone, None)
@@ -98,8 +102,11 @@ def measure(files: Iterable[tuple[Side, Path]], sources: Mapping[str, tuple[str,
         duck.execute("CREATE TABLE found (learnt VARCHAR, rank INTEGER, grams BIGINT[])")
         for side, path in files:
             _read(duck, side, path, sources, split, counts)
-        duck.execute("CREATE VIEW sizes AS SELECT DISTINCT learnt, len(grams) AS size FROM found")
-        duck.execute("CREATE TABLE grams AS SELECT DISTINCT learnt, rank, unnest(grams) AS gram FROM found")
+        duck.execute("CREATE TABLE texts AS SELECT learnt AS text, row_number() OVER () AS learnt, "
+                     "any_value(grams) AS grams FROM found GROUP BY found.learnt")  # fmt: skip
+        duck.execute("CREATE VIEW sizes AS SELECT learnt, len(grams) AS size FROM texts")
+        duck.execute("CREATE TABLE grams AS SELECT DISTINCT texts.learnt, rank, unnest(texts.grams) AS gram "
+                     "FROM found JOIN texts ON texts.text = found.learnt")  # fmt: skip
         shared = duck.execute(
             f"WITH shared AS ({_SHARED.format(percent=split.overlap_percent)}) "
             "SELECT count(DISTINCT taught) FILTER (taught = kept), count(DISTINCT taught) FILTER (taught <> kept), "

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from data_prep.records import BestRow, Case, Drop, DropReason
 from data_prep.rows import Prompt, answered, clean, fault, prompts, required_ids
 from proposal.hashing import canonical_json
-from proposal.slots import SLOT
+from proposal.slots import SLOT, resolve
 from proposal.template import Template
 from rewards import COMPONENTS, REWARDS, Analysis, analyse, read_task
 from rewards.tone import NOT_NEUTRAL, sentence_severity
@@ -69,9 +69,22 @@ def _too_poor(text: str, prompt: Prompt) -> tuple[DropReason, str] | None:
         return "too-long", f"{length:,} characters with its prompt, more than {MAX_CHARACTERS:,}"
     if "#" in prompt.key and not SLOT.search(text) and "{{TBD:" not in text:
         return "duplicate", "a variant that states nothing teaches the same text again"
+    if nameless := _nameless(text, prompt.case):
+        return "not-worth", f"no words say what {nameless[0]} measures"
     analysis = analysed(text, prompt)
     low = [reward.name for reward in COMPONENTS if reward.score(analysis).value < LEAST.get(reward.name, 0.0)]
     loaded = any(sentence_severity(one.sentence.text) >= NOT_NEUTRAL for one in analysis.statements)
     if low or loaded:
         return "not-worth", ", ".join([*low, *(["a loaded sentence"] if loaded else [])])
     return None
+
+
+def _nameless(text: str, case: Case) -> list[str]:
+    """Return the slots of figures that no words name; a text among the author's own values is a name itself."""
+    language = case.brief.language
+    values = {body: resolve(body, case.evidence, case.brief, language).value for body in SLOT.findall(text)}
+    return [
+        body
+        for body, value in values.items()
+        if value and not value.label_in(language) and (value.is_number or not body.startswith("P."))
+    ]

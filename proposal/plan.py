@@ -14,7 +14,7 @@ from proposal.brief import Brief
 from proposal.evidence import Evidence, EvidenceSet
 from proposal.slots import quotation
 from proposal.template import SectionSpec
-from proposal.values import Language
+from proposal.values import Language, Value
 
 _PLAIN: dict[str, dict[Language, str]] = {
     "number": {"en": "{subject} came to {tail}.", "zh": "{subject}为{tail}。"},
@@ -59,22 +59,31 @@ def facts_of(item: Evidence, language: Language) -> tuple[Fact, ...]:
     names = list(item.values)[:2]
     if len(names) == 2 and _is_series(item, names):
         change = f"calc:pct_change({item.id}.{names[0]},{item.id}.{names[1]})"
-        first, second = (_value_fact(item, name, language) for name in names)
+        first, second = (value_fact(item, name, language) for name in names)
         subject = {"en": f"the change from {first.subject} to {second.subject}",
                    "zh": f"从{first.subject}到{second.subject}的变化"}[language]  # fmt: skip
         return first, second, Fact(subject, change, (item.id,), "change")
     if names:
-        return (_value_fact(item, names[0], language),)
+        return (value_fact(item, names[0], language),)
     if item.excerpt_language == language and quotation(item):
         return (Fact(item.title_in(language), f"{item.id}.quote", (item.id,), "quote"),)
     return ()
 
 
-def _value_fact(item: Evidence, name: str, language: Language) -> Fact:
+def value_fact(item: Evidence, name: str, language: Language) -> Fact:
+    """Return the statement that one value of evidence makes, by its label, else by its key."""
     value = item.values[name]
     label = value.label_in(language) or name.replace("_", " ")
-    kind = "number" if value.is_number else value.unit or "text"
-    return Fact(label, f"{item.id}.{name}", (item.id,), kind)
+    return Fact(label, f"{item.id}.{name}", (item.id,), _kind(value))
+
+
+def _kind(value: Value) -> str:
+    return "number" if value.is_number else value.unit or "text"
+
+
+def parameter_kind(value: Value) -> str:
+    """Return the kind of statement that a parameter of the brief makes: numbers of it are intended, not measured."""
+    return "parameter" if value.is_number else _kind(value)
 
 
 def _is_series(item: Evidence, names: Sequence[str]) -> bool:
@@ -113,9 +122,8 @@ def _parameter_facts(brief: Brief) -> list[tuple[str, Fact]]:
     facts = []
     for name, value in brief.parameters.items():
         label = value.label_in(brief.language)
-        kind = "number" if value.is_number else value.unit or "text"
         if label:
-            facts.append((name, Fact(label, f"P.{name}", (), "parameter" if kind == "number" else kind)))
+            facts.append((name, Fact(label, f"P.{name}", (), parameter_kind(value))))
     return facts
 
 
