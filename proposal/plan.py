@@ -71,9 +71,13 @@ def facts_of(item: Evidence, language: Language) -> tuple[Fact, ...]:
 
 
 def value_fact(item: Evidence, name: str, language: Language) -> Fact:
-    """Return the statement that one value of evidence makes, by its label, else by its key."""
+    """Return the statement that one value of evidence makes, by its label, else by its key, else its title.
+
+    A word of a key that holds a digit ("sales_2026") is left out: as prose it would be a figure that nothing states.
+    """
     value = item.values[name]
-    label = value.label_in(language) or name.replace("_", " ")
+    words = [word for word in name.split("_") if word and not any(map(str.isdigit, word))]
+    label = value.label_in(language) or " ".join(words) or item.title_in(language)
     return Fact(label, f"{item.id}.{name}", (item.id,), _kind(value))
 
 

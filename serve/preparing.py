@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from proposal.brief import Brief
 from proposal.draft import DraftRequest
 from proposal.errors import InputError
 from proposal.evidence import EvidenceSet, index_evidence
@@ -22,7 +23,8 @@ class Prepared:
     """Everything that stays the same while one draft is written.
 
     `names` holds every Latin word of brief, evidence and template in small letters: what a sentence may name. `topics`
-    holds the terms (`rewards.wording.terms`) of brief and evidence: what a sentence may be about.
+    holds the terms (`rewards.wording.terms`) of brief and evidence: what a sentence may be about; `labels` the terms
+    that name the figure of each slot.
     """
 
     request: DraftRequest
@@ -33,6 +35,7 @@ class Prepared:
     sections: tuple[SectionSpec, ...]
     names: frozenset[str]
     topics: frozenset[str]
+    labels: Mapping[str, frozenset[str]]
 
     @property
     def material(self) -> Material:
@@ -65,7 +68,15 @@ def prepare(request: DraftRequest, template: Template | None = None) -> Prepared
         sections=sections,
         names=frozenset(re.findall(r"[a-z]+", f"{given} {template.model_dump_json()}".lower())),
         topics=terms(given),
+        labels=dict(_labels(brief, evidence)),
     )
+
+
+def _labels(brief: Brief, evidence: EvidenceSet) -> Iterator[tuple[str, frozenset[str]]]:
+    owners = [("P", brief.figures), *((item.id, item.values) for item in evidence.values())]
+    for owner, values in owners:
+        for name, value in values.items():
+            yield f"{owner}.{name}", terms(value.label_in(brief.language))
 
 
 def _texts(data: Any) -> Iterator[str]:

@@ -23,7 +23,6 @@ from proposal.values import Language
 from rewards import COMPONENTS, Task, analyse
 from rewards.composition import weighted
 from rewards.tone import GRAVE, sentence_severity
-from rewards.wording import terms
 from serve.llm import ChatModel
 from serve.preparing import Prepared
 from serve.screening import objections, without_needless_marks
@@ -34,9 +33,6 @@ TOKENS_BESIDE, TOKENS_A_WORD, TOKENS_A_FACT = 60, 2, 14
 
 MAX_REASON = 120
 """Characters of what a gap says is missing; a slot has room for no more than 160."""
-
-SAID_SHARE = 0.6
-"""Share of the terms of what is asked for that the first section has to have; with less the ask goes first as it is."""
 
 OnText = Callable[[str], None]
 
@@ -90,10 +86,8 @@ class SectionWriter:
         sentences = self._model_sentences(spec, job, tally, on_text) if self._native else authors_words(spec, job)
         if self._stages.completion:
             sentences = sentences or authors_words(spec, job)
-            sentences = _completed(sentences, spec, facts, job)
-            ask = job.request.brief.ask
-            if self._native and _is_first(spec, job) and not _says(sentences, ask):
-                sentences.insert(0, _as_sentence(ask, language))
+            ask = _asked(spec, job)
+            sentences = _completed([*ask, *(one for one in sentences if one not in ask)], spec, facts, job)
         return Written(joined(sentences, language), tally.tokens, tally.attempts, tuple(tally.removed))
 
     def _model_sentences(self, spec: SectionSpec, job: Prepared, tally: _Tally, on_text: OnText) -> list[str]:
@@ -104,13 +98,14 @@ class SectionWriter:
         raw = self._best(messages, constraint, room, spec, job, tally, on_text)
         if not self._stages.screening:
             return raw
-        kept, failed = _screened(raw, [], spec, job)
+        ask = _asked(spec, job) if self._stages.completion else []
+        kept, failed = _screened(raw, ask, spec, job)
         for _ in range(MAX_ROUNDS):
             if not failed:
                 break
             again = [*messages[:-1], {"role": "user", "content": messages[-1]["content"] + _again(failed, job)}]
             raw = self._ask(again, constraint, room, tally, on_text)
-            good, failed = _screened(raw, [s for s in kept if s], spec, job)
+            good, failed = _screened(raw, [*ask, *filter(None, kept)], spec, job)
             kept = _replace_gaps(kept, good)
         tally.removed += failed
         return [sentence for sentence in kept if sentence]
@@ -205,18 +200,18 @@ def authors_words(spec: SectionSpec, job: Prepared) -> list[str]:
     return [_as_sentence(part, brief.language) for part in parts if part.strip()]
 
 
+def _asked(spec: SectionSpec, job: Prepared) -> list[str]:
+    """Return what the first section begins with: what is asked for, in the author's words and no model's."""
+    brief = job.request.brief
+    return [_as_sentence(brief.ask, brief.language)] if _is_first(spec, job) else []
+
+
 def _is_first(spec: SectionSpec, job: Prepared) -> bool:
     return spec.key == next(section.key for section in job.sections if section.writer == "model")
 
 
 def _as_sentence(text: str, language: Language) -> str:
     return escape_slots(_ended(" ".join(text.split()), language))
-
-
-def _says(sentences: Sequence[str], text: str) -> bool:
-    """Tell whether sentences convey a text: whether they have enough of the terms that carry its topic."""
-    wanted = terms(text)
-    return len(wanted & terms(" ".join(sentences))) >= SAID_SHARE * len(wanted)
 
 
 def _ended(text: str, language: Language) -> str:

@@ -114,18 +114,23 @@ def report_memory(folder: Path) -> Iterator[str]:
 
 
 def report_yield() -> Iterator[str]:
-    """Invert every shared proposal; tell how many give a section that comes back exactly from its slots."""
+    """Invert every shared proposal; tell how many come back exactly from their slots, and how many figures have names."""
     template, started = load_template(TEMPLATE), time.process_time()
     usable = inverted = sections = lost = 0
+    named: list[bool] = []
     for item in proposals():
         usable += 1
         result = invert(item, template)
         inverted += bool(result.sections)
         sections += len(result.sections)
         lost += sum(drop.reason in {"round-trip", "not-invertible"} for drop in result.drops)
+        own = [value for value in result.case.brief.parameters.values() if value.is_number]
+        named += [bool(value.label) for item in result.case.evidence.values() for value in item.values.values()]
+        named += [bool(value.label) for value in own]
     taken = time.process_time() - started
     share = f"{inverted:,} of {usable:,} usable proposals ({inverted / usable:.1%})"
     yield f"inversion: {share}, {sections:,} sections, {lost} lost, {taken:.0f} s"
+    yield f"figures that their sentence names: {sum(named):,} of {len(named):,} ({sum(named) / len(named):.0%})"
 
 
 def main() -> int:

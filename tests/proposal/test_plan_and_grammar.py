@@ -67,6 +67,15 @@ def test_what_the_server_states_is_named_and_suits_singular_and_plural() -> None
     assert not any(" the the " in one or "former" in one for one in said)
 
 
+def test_a_value_without_a_label_is_named_by_its_key_and_no_figure_of_the_key_is_told() -> None:
+    item = Evidence.model_validate(
+        {"id": "E1", "kind": "metric", "title": "Wallets by quarter", "url": "https://data.example.org/1",
+         "retrieved_at": "2026-11-03T00:00:00Z", "values": {"active_wallets_2026": {"value": 512, "unit": "wallets"}}}
+    )  # fmt: skip
+    (fact,) = facts_of(item, "en")
+    assert fact.sentence("en") == "The active wallets came to {{E1.active_wallets_2026}} [[E1]]."
+
+
 def test_every_character_that_shows_a_number_is_shut_out_of_free_text() -> None:
     banned = set(numeral_characters())
     for character in "0٣३５²½①Ⅳ㊿🄁":

@@ -83,6 +83,8 @@ NEVER_PASSING = [
     "Rebates are paid on sales to wallets of other people, or {{P.budget_checks}} to the treasury.",
     "The total budget of {{P.budget_total}} is a total budget of {{P.budget_total}}.",
     "A bad shortfall of pensions has now been confirmed by the regulator of the insurers.",
+    "The programme has been published on {{P.start_date}} in the report.",
+    "Rebates are paid on sales to wallets that are not linked or {{P.budget_total}} to the creators.",
 ]
 
 
@@ -116,6 +118,27 @@ def test_a_sentence_with_other_endings_is_the_same_sentence() -> None:
         result, _ = draft(endpoint, request())
     risks = next(section for section in result.sections if section.key == "risks")
     assert risks.text.count("bears the cost") == 1
+
+
+def test_the_first_section_begins_with_the_ask_in_the_authors_words_and_no_model_says_it_again() -> None:
+    garbled = ("This will be approved by a rebate of part of the marketplace fee to creators for a limited time, paid"
+               " from the treasury up to a fixed budget.")  # fmt: skip
+    req = request()
+    with ScriptedEndpoint(lambda _: f"{garbled} {PLAIN}") as endpoint:
+        result, _ = draft(endpoint, req)
+    first = next(section for section in result.sections if section.writer == "model")
+    assert first.text.startswith(req.brief.ask)
+    assert PLAIN in first.text
+    assert garbled in first.removed
+
+
+def test_a_figure_put_into_a_sentence_that_stands_there_already_is_refused() -> None:
+    first = "Unspent funds will be returned to the treasury after the final report."
+    again = "This total budget {{P.budget_total}} will be returned to the treasury after the final report."
+    with ScriptedEndpoint(lambda _: f"{first} {again}") as endpoint:
+        result, _ = draft(endpoint, request())
+    specification = next(section for section in result.sections if section.key == "specification")
+    assert specification.text.count("returned to the treasury") == 1
 
 
 def test_what_the_author_asks_to_state_and_nobody_gave_is_a_gap() -> None:

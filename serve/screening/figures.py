@@ -1,0 +1,99 @@
+"""What the figures of a sentence stand for, and what the checks say of the sentence once they are filled in."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from proposal.checks import run_checks
+from proposal.slots import MARK, SLOT, fill
+from proposal.template import SectionSpec
+from proposal.units import is_currency
+from rewards import Analysis, Task, analyse
+from rewards.wording import terms
+from serve.preparing import Prepared
+from serve.screening.wording import unmarked
+
+SENTENCE_RULES = frozenset(
+    {"EV-uncited-claim", "EV-dangling", "EV-number", "NE-loaded", "NE-certainty", "NE-pressure", "IN-instruction"}
+)
+"""Findings that one sentence alone can cause and its removal cures."""
+
+_HANGING = re.compile(r"(?<!\}\}) (?:or|and) (?P<slot>\{\{P\.[a-z0-9_]{1,40}\}\})")
+"""A parameter that is joined to something that is no figure: "linked to the seller or 45,000 USDC"."""
+
+
+def misplaced_figures(sentence: str, spec: SectionSpec, job: Prepared) -> list[str]:
+    """Return the figures of a sentence that stand for something else than they measure, or for nothing that it names.
+
+    A sentence that lists figures or cites other evidence than theirs is refused too. The judgement is that of the
+    rewards (`rewards.analysis`); a fact that is left out for it is stated by the server.
+    """
+    statements = _analysed(sentence, spec, job).statements
+    listing = ["lists figures" for statement in statements if statement.listing or statement.repeats]
+    return (
+        listing
+        + stated_twice(sentence)
+        + unnamed_sums(sentence, job)
+        + [
+            f"{figure.part.text} {figure.verdict} {figure.meaning}"
+            for statement in statements
+            for figure in statement.figures
+            if figure.meaning in ("wrong", "unnamed") or figure.verdict == "miscited"
+        ]
+    )
+
+
+def stated_twice(sentence: str) -> list[str]:
+    """Return the figures that a sentence states more than once."""
+    return [slot for slot, count in Counter(SLOT.findall(sentence)).items() if count > 1]
+
+
+def unnamed_sums(sentence: str, job: Prepared) -> list[str]:
+    """Return the brief's sums of money of which a sentence names nothing, and those joined to what is no figure.
+
+    The rewards let an author tell figures of the brief in any words; a writer that puts one sum where another belongs
+    is found by this only. A total is told by what pays it, so it needs no name. What is refused the server states.
+    """
+    brief = job.request.brief
+    said = terms(unmarked(sentence))
+    slots = [slot for slot in SLOT.findall(sentence) if slot.startswith("P.") and slot[2:] in brief.figures]
+    sums = [slot for slot in slots if is_currency(brief.figures[slot[2:]].unit)]
+    labels = {slot: terms(brief.figures[slot[2:]].label_in(brief.language)) for slot in sums}
+    hanging = {match["slot"][2:-2] for match in _HANGING.finditer(sentence)}
+    return [
+        slot
+        for slot, label in labels.items()
+        if slot in hanging or (label and "=total" not in label and label.isdisjoint(said))
+    ]
+
+
+def faults(sentence: str, job: Prepared) -> list[str]:
+    """Return the ids of the rules that one slotted sentence breaks."""
+    brief = job.request.brief
+    filled = fill(sentence, evidence=job.evidence, brief=brief, language=brief.language)
+    findings = run_checks(
+        filled.text,
+        template=job.template,
+        language=brief.language,
+        evidence=job.evidence,
+        brief=brief,
+        only=SENTENCE_RULES,
+    )
+    rules = [finding.rule for finding in findings if finding.severity != "info"]
+    return ["unknown-slot"] * len(filled.unknown) + rules
+
+
+def without_needless_marks(sentence: str, spec: SectionSpec, job: Prepared) -> str:
+    """Take the citations away that nothing in a sentence rests on; those of its slots are added again by themselves."""
+    if not MARK.search(sentence):
+        return sentence
+    analysis = _analysed(sentence, spec, job)
+    needless = {analysis.text[one.start : one.end].strip("[]") for one in analysis.counts.reasons
+                if one.code == "needless"}  # fmt: skip
+    kept = MARK.sub(lambda mark: "" if mark[1] in needless else mark[0], sentence)
+    return re.sub(r" +(?=[.,;:!?。])", "", re.sub(r" {2,}", " ", kept)).strip() if needless else sentence
+
+
+def _analysed(sentence: str, spec: SectionSpec, job: Prepared) -> Analysis:
+    return analyse(sentence, Task(job.evidence, job.request.brief, job.template, spec, ()))
