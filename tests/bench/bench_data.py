@@ -114,7 +114,7 @@ def report_memory(folder: Path) -> Iterator[str]:
 
 
 def report_yield() -> Iterator[str]:
-    """Invert every shared proposal; tell how many come back exactly from their slots, and how many figures have names."""
+    """Invert every shared proposal; tell how many come back exactly, and how many figures have names."""
     template, started = load_template(TEMPLATE), time.process_time()
     usable = inverted = sections = lost = 0
     named: list[bool] = []
