@@ -31,10 +31,14 @@ _RANK_SQL = "CASE side " + " ".join(f"WHEN '{side}' THEN {rank}" for side, rank 
 
 # Texts are joined by numbers: a pair of them as strings took ten times the memory, and there are millions of pairs.
 _SHARED = """
-SELECT a.learnt AS taught, a.rank AS rank, b.learnt AS kept
-FROM grams a JOIN grams b ON a.gram = b.gram AND a.rank < b.rank
-JOIN sizes x ON x.learnt = a.learnt JOIN sizes y ON y.learnt = b.learnt
-GROUP BY ALL HAVING count(*) * 100 >= {percent} * least(any_value(x.size), any_value(y.size))
+CREATE OR REPLACE TEMP TABLE shared AS
+WITH pairs AS (
+    SELECT a.learnt AS taught, a.rank AS rank, b.learnt AS kept, count(*) AS common
+    FROM grams a JOIN grams b ON a.gram = b.gram AND a.rank < b.rank GROUP BY ALL
+)
+SELECT taught, rank, kept FROM pairs
+JOIN sizes x ON x.learnt = taught JOIN sizes y ON y.learnt = kept
+WHERE common * 100 >= {percent} * least(x.size, y.size)
 """
 
 
@@ -56,16 +60,16 @@ def overlapping(duck: Any, files: str, percent: int) -> Iterator[tuple[int, int]
         "FROM read_parquet($1) WHERE learnt <> '' GROUP BY learnt)",
         [files],
     )
-    duck.execute("CREATE OR REPLACE TEMP VIEW sizes AS SELECT learnt, len(grams) AS size FROM texts")
+    duck.execute("CREATE OR REPLACE TEMP TABLE sizes AS SELECT learnt, len(grams) AS size FROM texts")
     duck.execute(
         f"CREATE OR REPLACE TEMP TABLE grams AS SELECT DISTINCT learnt, rank, unnest(grams) AS gram FROM texts "
         f"JOIN (SELECT DISTINCT learnt AS text, {_RANK_SQL} AS rank FROM read_parquet($1) WHERE learnt <> '') "
         f"USING (text)",
         [files],
     )
+    duck.execute(_SHARED.format(percent=percent))
     answer = duck.execute(
-        f"WITH shared AS ({_SHARED.format(percent=percent)}) SELECT DISTINCT unit, number FROM read_parquet($1) rows "
-        f"JOIN texts ON texts.text = rows.learnt "
+        f"SELECT DISTINCT unit, number FROM read_parquet($1) rows JOIN texts ON texts.text = rows.learnt "
         f"JOIN shared ON shared.taught = texts.learnt AND shared.rank = {_RANK_SQL}",
         [files],
     )
@@ -104,11 +108,11 @@ def measure(files: Iterable[tuple[Side, Path]], sources: Mapping[str, tuple[str,
             _read(duck, side, path, sources, split, counts)
         duck.execute("CREATE TABLE texts AS SELECT learnt AS text, row_number() OVER () AS learnt, "
                      "any_value(grams) AS grams FROM found GROUP BY found.learnt")  # fmt: skip
-        duck.execute("CREATE VIEW sizes AS SELECT learnt, len(grams) AS size FROM texts")
+        duck.execute("CREATE TABLE sizes AS SELECT learnt, len(grams) AS size FROM texts")
         duck.execute("CREATE TABLE grams AS SELECT DISTINCT texts.learnt, rank, unnest(texts.grams) AS gram "
                      "FROM found JOIN texts ON texts.text = found.learnt")  # fmt: skip
+        duck.execute(_SHARED.format(percent=split.overlap_percent))
         shared = duck.execute(
-            f"WITH shared AS ({_SHARED.format(percent=split.overlap_percent)}) "
             "SELECT count(DISTINCT taught) FILTER (taught = kept), count(DISTINCT taught) FILTER (taught <> kept), "
             "(SELECT count(DISTINCT learnt) FROM found) FROM shared"
         ).fetchone()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from data_prep.records import BestRow, Case, Drop, DropReason
 from data_prep.rows import Prompt, answered, clean, fault, prompts, required_ids
 from proposal.hashing import canonical_json
-from proposal.slots import SLOT, resolve
+from proposal.slots import SLOT
 from proposal.template import Template
 from rewards import COMPONENTS, REWARDS, Analysis, analyse, read_task
 from rewards.tone import NOT_NEUTRAL, sentence_severity
@@ -81,10 +81,7 @@ def _too_poor(text: str, prompt: Prompt) -> tuple[DropReason, str] | None:
 
 def _nameless(text: str, case: Case) -> list[str]:
     """Return the slots of figures that no words name; a text among the author's own values is a name itself."""
-    language = case.brief.language
-    values = {body: resolve(body, case.evidence, case.brief, language).value for body in SLOT.findall(text)}
-    return [
-        body
-        for body, value in values.items()
-        if value and not value.label_in(language) and (value.is_number or not body.startswith("P."))
-    ]
+    own = {f"P.{name}": value for name, value in case.brief.parameters.items() if value.is_number}
+    given = {f"{item.id}.{name}": value for item in case.evidence.values() for name, value in item.values.items()}
+    values = own | given
+    return [body for body in SLOT.findall(text) if body in values and not values[body].label_in(case.brief.language)]

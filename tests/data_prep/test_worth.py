@@ -69,3 +69,13 @@ def test_a_variant_that_states_nothing_is_not_taught_twice() -> None:
     drop = only(plain, key="case#distractors")
     assert isinstance(drop, Drop)
     assert drop.reason in ("duplicate", "fact-not-stated")
+
+
+def test_a_figure_that_no_words_name_is_not_taught_first() -> None:
+    case = a_case(summary=GOOD)
+    item = case.evidence["E1"]
+    bare = {name: value.model_copy(update={"label": "", "label_zh": ""}) for name, value in item.values.items()}
+    nameless = replace(case, evidence={**case.evidence, "E1": item.model_copy(update={"values": bare})})
+    drop = next(one for one in best_rows(nameless, GENERIC) if isinstance(one, Drop) and one.section == "summary")
+    assert drop.reason == "not-worth"
+    assert "E1.sales_q2" in drop.detail
