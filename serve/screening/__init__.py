@@ -1,8 +1,8 @@
 """Screening: which sentences of a model may stand in a draft, judged one by one before the whole text is checked.
 
-A sentence is refused when it is none (`wording`), when it names or is about what neither brief nor evidence names
-(`grounding`), when a figure in it stands for something else than it measures (`figures`), when a check that can judge
-one sentence finds something in it, or when it says again what another one, the author's ask or the task says.
+A sentence is refused when it is none or is loaded (`wording`), when it names or is about what neither brief nor evidence
+names (`grounding`), when a figure in it stands for something else than it measures (`figures`), when a check that can
+judge one sentence finds something in it, or when it says again what another one, the author's ask or the task says.
 Refusing a good sentence costs a rewrite; keeping a bad one costs the committee's trust.
 """
 
@@ -14,7 +14,7 @@ from proposal.template import SectionSpec
 from serve.preparing import Prepared
 from serve.screening.figures import faults, misplaced_figures, without_needless_marks
 from serve.screening.grounding import invented_names, told_as_past, ungrounded
-from serve.screening.wording import echoes, malformed, repeats, says_again
+from serve.screening.wording import echoes, loaded, malformed, repeats, says_again
 
 __all__ = ["objections", "without_needless_marks"]
 
@@ -22,7 +22,7 @@ __all__ = ["objections", "without_needless_marks"]
 def objections(sentence: str, others: Sequence[str], spec: SectionSpec, job: Prepared) -> list[str]:
     """Return why a slotted sentence of a section may not stand beside the others; empty when it may."""
     language = job.request.brief.language
-    reasons = [*malformed(sentence), *invented_names(sentence, job), *told_as_past(sentence, job)]
+    reasons = [*malformed(sentence), *loaded(sentence), *invented_names(sentence, job), *told_as_past(sentence, job)]
     if repeats(sentence, others) or says_again(sentence, others, job.labels, language):
         reasons.append("repeats another sentence")
     if spec.guidance and echoes(sentence, spec.guidance.in_(language)):

@@ -1,4 +1,4 @@
-"""What a sentence is made of: whether it is a sentence at all, and whether its words were said before."""
+"""What a sentence is made of: whether it is one, whether it is neutral, and whether its words were said before."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from proposal.document import parse
 from proposal.slots import MARK, SLOT
 from proposal.values import Language
+from rewards.tone import NOT_NEUTRAL, sentence_severity
 from rewards.wording import terms
 
 NEAR_DUPLICATE = 0.8
@@ -65,6 +66,14 @@ def malformed(sentence: str) -> Iterator[str]:
     words = re.findall(r"[a-z]+", unmarked(sentence).lower())
     if len(words) >= 8 and sum(word in _FUNCTION_WORDS for word in words) < len(words) * MIN_FUNCTION_WORDS:
         yield "no English prose"
+
+
+def loaded(sentence: str) -> list[str]:
+    """Return that a sentence is not neutral by the judgement of the rewards: lists of phrases and the classifier.
+
+    The check for loaded wording knows the phrases only, since it also judges what people write.
+    """
+    return ["loaded"] if sentence_severity(unmarked(sentence)) >= NOT_NEUTRAL else []
 
 
 def echoes(sentence: str, guidance: str) -> bool:

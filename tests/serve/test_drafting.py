@@ -84,6 +84,7 @@ NEVER_PASSING = [
     "The total budget of {{P.budget_total}} is a total budget of {{P.budget_total}}.",
     "A bad shortfall of pensions has now been confirmed by the regulator of the insurers.",
     "The programme has been published on {{P.start_date}} in the report.",
+    "The marketplace is consistently leading the creator economy by pioneering sales of creators.",
     "Rebates are paid on sales to wallets that are not linked or {{P.budget_total}} to the creators.",
 ]
 
