@@ -1,8 +1,9 @@
 """Screening: which sentences of a model may stand in a draft, judged one by one before the whole text is checked.
 
-A sentence is refused when it is none or is loaded (`wording`), when it names or is about what neither brief nor evidence
-names (`grounding`), when a figure in it stands for something else than it measures (`figures`), when a check that can
-judge one sentence finds something in it, or when it says again what another one, the author's ask or the task says.
+A sentence is refused when it is none or is loaded (`wording`), when it names or is about what neither brief nor
+evidence names (`grounding`), when a figure in it stands for something else than it measures (`figures`), when a check
+that can judge one sentence finds something in it, or when it says again what another one, the author's ask or the task
+says.
 Refusing a good sentence costs a rewrite; keeping a bad one costs the committee's trust.
 """
 
