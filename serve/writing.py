@@ -85,10 +85,18 @@ class SectionWriter:
         tally = _Tally()
         sentences = self._model_sentences(spec, job, tally, on_text) if self._native else authors_words(spec, job)
         if self._stages.completion:
-            sentences = sentences or authors_words(spec, job)
+            sentences = sentences or self._neutral(authors_words(spec, job), tally)
             ask = _asked(spec, job)
             sentences = _completed([*ask, *(one for one in sentences if one not in ask)], spec, facts, job)
         return Written(joined(sentences, language), tally.tokens, tally.attempts, tuple(tally.removed))
+
+    def _neutral(self, sentences: list[str], tally: _Tally) -> list[str]:
+        """Leave out the author's own words where they are severely loaded: the gap asks for others."""
+        if not self._native:
+            return sentences  # all of the text is the author's, and what the checks find in it is shown
+        kept = [sentence for sentence in sentences if sentence_severity(sentence) < GRAVE]
+        tally.removed += [sentence for sentence in sentences if sentence not in kept]
+        return kept
 
     def _model_sentences(self, spec: SectionSpec, job: Prepared, tally: _Tally, on_text: OnText) -> list[str]:
         facts = job.plan[spec.key]

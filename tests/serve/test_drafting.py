@@ -159,6 +159,16 @@ def test_where_no_sentence_may_stand_the_author_speaks_and_else_the_gap() -> Non
     assert risks["untold"].startswith("[needs: text and evidence for Risks")
 
 
+def test_severely_loaded_points_of_the_author_do_not_stand_in_for_a_model() -> None:
+    loaded = "This groundbreaking and unmatched programme is a guaranteed win for every creator."
+    with ScriptedEndpoint(lambda _: NEVER_PASSING[0]) as endpoint:
+        result, _ = draft(endpoint, request(notes={"risks": loaded}))
+    risks = next(section for section in result.sections if section.key == "risks")
+    assert "groundbreaking" not in risks.text
+    assert loaded in risks.removed
+    assert "[needs:" in risks.text
+
+
 def test_a_citation_that_nothing_rests_on_is_taken_away() -> None:
     sentences = f"{PLAIN[:-1]} [[E3]]. Creator sales came to {{{{E1.sales_q3}}}} in the third quarter [[E2]] [[E1]]."
     with ScriptedEndpoint(lambda _: sentences) as endpoint:
