@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from proposal.template import SectionSpec
 from serve.preparing import Prepared
-from serve.screening.figures import faults, misplaced_figures, without_needless_marks
+from serve.screening.figures import faults, misplaced_figures, restated, without_needless_marks
 from serve.screening.grounding import invented_names, told_as_past, ungrounded
 from serve.screening.wording import echoes, loaded, malformed, repeats, says_again
 
@@ -26,6 +26,8 @@ def objections(sentence: str, others: Sequence[str], spec: SectionSpec, job: Pre
     reasons = [*malformed(sentence), *loaded(sentence), *invented_names(sentence, job), *told_as_past(sentence, job)]
     if repeats(sentence, others) or says_again(sentence, others, job.labels, language):
         reasons.append("repeats another sentence")
+    if restated(sentence, others):
+        reasons.append("states nothing but figures that stand there already")
     if spec.guidance and echoes(sentence, spec.guidance.in_(language)):
         reasons.append("repeats the task")
     return reasons or ungrounded(sentence, spec, job) or faults(sentence, job) or misplaced_figures(sentence, spec, job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 from proposal.checks import run_checks
 from proposal.slots import MARK, SLOT, fill
@@ -47,6 +48,12 @@ def misplaced_figures(sentence: str, spec: SectionSpec, job: Prepared) -> list[s
 def stated_twice(sentence: str) -> list[str]:
     """Return the figures that a sentence states more than once."""
     return [slot for slot, count in Counter(SLOT.findall(sentence)).items() if count > 1]
+
+
+def restated(sentence: str, others: Iterable[str]) -> bool:
+    """Tell whether other sentences of the section state every figure of a sentence already."""
+    slots = set(SLOT.findall(sentence))
+    return bool(slots) and slots <= {slot for other in others for slot in SLOT.findall(other)}
 
 
 def unnamed_sums(sentence: str, job: Prepared) -> list[str]:

@@ -142,6 +142,15 @@ def test_a_figure_put_into_a_sentence_that_stands_there_already_is_refused() -> 
     assert specification.text.count("returned to the treasury") == 1
 
 
+def test_a_figure_of_a_section_is_stated_once() -> None:
+    first = "Creator sales came to {{E1.sales_q3}} in the third quarter."
+    again = "The report that the members read tells of creator sales of {{E1.sales_q3}}."
+    with ScriptedEndpoint(lambda _: f"{first} {again}") as endpoint:
+        result, _ = draft(endpoint, request())
+    assert any(again.partition(" {{")[0] in one for section in result.sections for one in section.removed)
+    assert "tells of creator sales" not in result.text
+
+
 def test_what_the_author_asks_to_state_and_nobody_gave_is_a_gap() -> None:
     with ScriptedEndpoint(lambda _: PLAIN) as endpoint:
         result, _ = draft(endpoint, request(notes={"risks": "state the cost of an audit; state the total budget"}))
