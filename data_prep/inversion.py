@@ -23,7 +23,7 @@ from proposal.brief import Brief, ProposalType, check_url
 from proposal.document import Document, Sentence, heading_key, parse
 from proposal.document import Section as DocumentSection
 from proposal.evidence import MAX_ITEMS, Evidence
-from proposal.plan import Fact, parameter_kind, value_fact
+from proposal.plan import Fact, parameter_fact, value_fact
 from proposal.slots import MARK, SLOT, cite_slots, resolve
 from proposal.template import SectionSpec, Template
 from proposal.values import Value, format_value
@@ -437,9 +437,7 @@ def stated_facts(slotted: str, case: Case) -> Iterator[Fact]:
     """Yield the facts that slotted text states, as a draft's plan has them: a parameter only where it has a label."""
     for body in dict.fromkeys(SLOT.findall(slotted)):
         owner, _, name = body.partition(".")
-        values = case.brief.parameters if owner == "P" else case.evidence[owner].values
-        value = values[name]
         if owner != "P":
             yield value_fact(case.evidence[owner], name, case.brief.language)
-        elif label := value.label_in(case.brief.language):
-            yield Fact(label, body, (), parameter_kind(value))
+        elif fact := parameter_fact(case.brief, name):
+            yield fact

@@ -85,9 +85,11 @@ def _kind(value: Value) -> str:
     return "number" if value.is_number else value.unit or "text"
 
 
-def parameter_kind(value: Value) -> str:
-    """Return the kind of statement that a parameter of the brief makes: numbers of it are intended, not measured."""
-    return "parameter" if value.is_number else _kind(value)
+def parameter_fact(brief: Brief, name: str) -> Fact | None:
+    """Return the statement of a parameter that the author labelled: its numbers are intended, not measured."""
+    value = brief.parameters[name]
+    label = value.label_in(brief.language)
+    return Fact(label, f"P.{name}", (), "parameter" if value.is_number else _kind(value)) if label else None
 
 
 def _is_series(item: Evidence, names: Sequence[str]) -> bool:
@@ -123,12 +125,7 @@ def plan_facts(sections: Sequence[SectionSpec], *, evidence: EvidenceSet, brief:
 
 def _parameter_facts(brief: Brief) -> list[tuple[str, Fact]]:
     """State each parameter that the author labelled; one without a label stands in the table only."""
-    facts = []
-    for name, value in brief.parameters.items():
-        label = value.label_in(brief.language)
-        if label:
-            facts.append((name, Fact(label, f"P.{name}", (), parameter_kind(value))))
-    return facts
+    return [(name, fact) for name in brief.parameters if (fact := parameter_fact(brief, name))]
 
 
 def _home(writers: Sequence[SectionSpec], *, is_date: bool) -> SectionSpec | None:

@@ -66,12 +66,11 @@ def unnamed_sums(sentence: str, job: Prepared) -> list[str]:
     said = terms(unmarked(sentence))
     slots = [slot for slot in SLOT.findall(sentence) if slot.startswith("P.") and slot[2:] in brief.figures]
     sums = [slot for slot in slots if is_currency(brief.figures[slot[2:]].unit)]
-    labels = {slot: terms(brief.figures[slot[2:]].label_in(brief.language)) for slot in sums}
     hanging = {match["slot"][2:-2] for match in _HANGING.finditer(sentence)}
     return [
         slot
-        for slot, label in labels.items()
-        if slot in hanging or (label and "=total" not in label and label.isdisjoint(said))
+        for slot in dict.fromkeys(sums)
+        if slot in hanging or ((label := job.labels[slot]) and "=total" not in label and label.isdisjoint(said))
     ]
 
 
