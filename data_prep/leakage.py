@@ -30,7 +30,13 @@ RANK = {side: rank for rank, side in enumerate(SIDES)}
 _RANK_SQL = "CASE side " + " ".join(f"WHEN '{side}' THEN {rank}" for side, rank in RANK.items()) + " END"
 
 # Texts are joined by numbers: a pair of them as strings took ten times the memory, and there are millions of pairs.
-_SHARED = """
+_SHARE = (
+    "CREATE OR REPLACE TEMP TABLE texts AS SELECT learnt AS text, row_number() OVER () AS learnt, "
+    "any_value(grams) FILTER (grams IS NOT NULL) AS grams FROM found GROUP BY found.learnt",
+    "CREATE OR REPLACE TEMP TABLE sizes AS SELECT learnt, len(grams) AS size FROM texts",
+    "CREATE OR REPLACE TEMP TABLE grams AS SELECT DISTINCT texts.learnt, rank, unnest(texts.grams) AS gram FROM texts "
+    "JOIN (SELECT DISTINCT learnt AS text, rank FROM found) USING (text)",
+    """
 CREATE OR REPLACE TEMP TABLE shared AS
 WITH pairs AS (
     SELECT a.learnt AS taught, a.rank AS rank, b.learnt AS kept, count(*) AS common
@@ -39,7 +45,17 @@ WITH pairs AS (
 SELECT taught, rank, kept FROM pairs
 JOIN sizes x ON x.learnt = taught JOIN sizes y ON y.learnt = kept
 WHERE common * 100 >= {percent} * least(x.size, y.size)
-"""
+""",
+)
+
+
+def _share(duck: Any, percent: int) -> None:
+    """Make `texts`, which numbers the texts, and `shared`, from `found`: text or its hash, rank of its side, n-grams.
+
+    A row of `shared` is a text, its rank, and one further from training that has so much of it, both by number.
+    """
+    for step in _SHARE:
+        duck.execute(step.format(percent=percent))
 
 
 def repeated(duck: Any, files: str) -> Iterator[tuple[int, int]]:
@@ -54,20 +70,12 @@ def repeated(duck: Any, files: str) -> Iterator[tuple[int, int]]:
 
 def overlapping(duck: Any, files: str, percent: int) -> Iterator[tuple[int, int]]:
     """Yield unit and number of every row whose learnt text stands on a side that is further from training."""
+    quoted = files.replace("'", "''")  # a view takes no parameters
     duck.execute(
-        "CREATE OR REPLACE TEMP TABLE texts AS SELECT learnt AS text, row_number() OVER () AS learnt, grams FROM "
-        "(SELECT learnt, any_value(grams) FILTER (grams IS NOT NULL) AS grams "
-        "FROM read_parquet($1) WHERE learnt <> '' GROUP BY learnt)",
-        [files],
+        f"CREATE OR REPLACE TEMP VIEW found AS SELECT learnt, {_RANK_SQL} AS rank, grams "
+        f"FROM read_parquet('{quoted}') WHERE learnt <> ''"
     )
-    duck.execute("CREATE OR REPLACE TEMP TABLE sizes AS SELECT learnt, len(grams) AS size FROM texts")
-    duck.execute(
-        f"CREATE OR REPLACE TEMP TABLE grams AS SELECT DISTINCT learnt, rank, unnest(grams) AS gram FROM texts "
-        f"JOIN (SELECT DISTINCT learnt AS text, {_RANK_SQL} AS rank FROM read_parquet($1) WHERE learnt <> '') "
-        f"USING (text)",
-        [files],
-    )
-    duck.execute(_SHARED.format(percent=percent))
+    _share(duck, percent)
     answer = duck.execute(
         f"SELECT DISTINCT unit, number FROM read_parquet($1) rows JOIN texts ON texts.text = rows.learnt "
         f"JOIN shared ON shared.taught = texts.learnt AND shared.rank = {_RANK_SQL}",
@@ -106,12 +114,7 @@ def measure(files: Iterable[tuple[Side, Path]], sources: Mapping[str, tuple[str,
         duck.execute("CREATE TABLE found (learnt VARCHAR, rank INTEGER, grams BIGINT[])")
         for side, path in files:
             _read(duck, side, path, sources, split, counts)
-        duck.execute("CREATE TABLE texts AS SELECT learnt AS text, row_number() OVER () AS learnt, "
-                     "any_value(grams) AS grams FROM found GROUP BY found.learnt")  # fmt: skip
-        duck.execute("CREATE TABLE sizes AS SELECT learnt, len(grams) AS size FROM texts")
-        duck.execute("CREATE TABLE grams AS SELECT DISTINCT texts.learnt, rank, unnest(texts.grams) AS gram "
-                     "FROM found JOIN texts ON texts.text = found.learnt")  # fmt: skip
-        duck.execute(_SHARED.format(percent=split.overlap_percent))
+        _share(duck, split.overlap_percent)
         shared = duck.execute(
             "SELECT count(DISTINCT taught) FILTER (taught = kept), count(DISTINCT taught) FILTER (taught <> kept), "
             "(SELECT count(DISTINCT learnt) FROM found) FROM shared"

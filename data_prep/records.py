@@ -41,11 +41,13 @@ RESERVED_COLUMNS = RESERVED | {
 for it. A test compares them with the pinned release.
 """
 
-Method = Literal["cpt", "sft", "sft_best", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "rm"]
-METHODS: tuple[Method, ...] = ("cpt", "sft", "sft_best", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "rm")
+Method = Literal["cpt", "sft", "sft_best", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "grpo_best", "rm"]
+METHODS: tuple[Method, ...] = (
+    "cpt", "sft", "sft_best", "sft_multimodal", "dpo", "kto", "kto_votes", "grpo", "grpo_best", "rm",
+)  # fmt: skip
 """What rows are for, and the name of their file in a cut: continued pre-training (`swift pt`), supervised fine-tuning
 of text, of the best short texts and of pictures, preference pairs, texts judged by a committee and by a vote, prompts
-for reinforcement learning, pairs for a reward model.
+for reinforcement learning and those of the best short texts, pairs for a reward model.
 """
 
 DropReason = Literal[
@@ -234,6 +236,10 @@ class GrpoRow(Row):
     dao_reference: str = ""
 
 
+class BestPromptRow(GrpoRow):
+    """The prompt of a text worth imitating that states figures: short, and every reward can be earned."""
+
+
 ROW_OF: Mapping[Method, type[Row]] = {
     "cpt": CptRow,
     "sft": SftRow,
@@ -243,6 +249,7 @@ ROW_OF: Mapping[Method, type[Row]] = {
     "kto": KtoRow,
     "kto_votes": VoteRow,
     "grpo": GrpoRow,
+    "grpo_best": BestPromptRow,
     "rm": RmRow,
 }
 

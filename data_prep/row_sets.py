@@ -19,7 +19,7 @@ from data_prep.rows import edit_pairs, grpo_rows, kto_rows, sft_rows, whole_rows
 from data_prep.series import made_up
 from data_prep.timing import as_of, known_by
 from data_prep.variants import with_distractors, with_missing
-from data_prep.worth import best_rows
+from data_prep.worth import best_prompts, best_rows
 from proposal.evidence import Evidence
 from proposal.template import Template, load_template
 from proposal.values import Language
@@ -32,6 +32,7 @@ OF_CASE: tuple[tuple[Method, Callable[[Case, Template], Made]], ...] = (
     ("sft_best", best_rows),
     ("dpo", mutation_pairs),
     ("grpo", grpo_rows),
+    ("grpo_best", best_prompts),
 )
 """What every case gives, be it written by hand or inverted from a proposal."""
 
@@ -39,6 +40,7 @@ OF_VARIANT: tuple[tuple[Method, Callable[[Case, Template], Made]], ...] = (
     ("sft", sft_rows),
     ("sft_best", best_rows),
     ("grpo", grpo_rows),
+    ("grpo_best", best_prompts),
 )
 """What a case with foreign or missing evidence gives."""
 

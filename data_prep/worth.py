@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from dataclasses import replace
 
-from data_prep.records import BestRow, Case, Drop, DropReason
-from data_prep.rows import Prompt, answered, clean, fault, prompts, required_ids
+from data_prep.records import BestPromptRow, BestRow, Case, Drop, DropReason
+from data_prep.rows import Prompt, answered, clean, fault, grpo_rows, prompts, required_ids
 from proposal.hashing import canonical_json
 from proposal.slots import SLOT
 from proposal.template import Template
@@ -61,6 +62,23 @@ def best_rows(case: Case, template: Template) -> Iterator[BestRow | Drop]:
         else:
             yield BestRow(messages=answered(prompt, text), dao_source=case.key, dao_section=prompt.spec.key,
                           dao_template=case.brief.template)  # fmt: skip
+
+
+def best_prompts(case: Case, template: Template) -> Iterator[BestPromptRow | Drop]:
+    """Yield the prompts whose own text is worth imitating and states a figure; the others are drops.
+
+    A prompt that has nothing to state gives full marks to almost any text, and one whose figures have no names gives
+    them to nobody: neither tells completions apart.
+    """
+    stating = {row.dao_section for row in best_rows(case, template)
+               if isinstance(row, BestRow) and SLOT.search(row.messages[-1].content)}  # fmt: skip
+    for row in grpo_rows(case, template):
+        if isinstance(row, Drop):
+            yield replace(row, method="grpo_best")
+        elif row.dao_section in stating:
+            yield BestPromptRow(**dict(row))
+        else:
+            yield Drop("not-worth", case.key, "grpo_best", row.dao_section, "its own text is not, or states no figure")
 
 
 def _too_poor(text: str, prompt: Prompt) -> tuple[DropReason, str] | None:

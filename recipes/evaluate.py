@@ -39,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("plan", type=Path, help="the plan, such as recipes/configs/draftbench.yaml")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--score", action="store_true", help="score the drafts that are there; ask no model")
-    parser.add_argument("--gate", default="", metavar="NAME", help="tell whether this system may be promoted")
+    parser.add_argument("--gate", default="", metavar="NAME",
+                        help="tell from the drafts that are there whether this system may be promoted")  # fmt: skip
     parser.add_argument("--freeze", action="store_true", help="write the list of ids from the held-out side; stop")
     asked = parser.parse_intermixed_args(argv)
     try:
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if asked.freeze:
             return freeze(plan)
         items = prepare(plan)
-        if not asked.score:
+        if not (asked.score or asked.gate):
             draft_all(plan)
         found = report(plan, items)
         if asked.gate:

@@ -28,6 +28,7 @@ from rewards.replaying import (
     advice,
     compare,
     correlations,
+    cut_off,
     groups_of,
     read_log,
     report,
@@ -168,7 +169,7 @@ def fuzz_command(
 
 @reward_app.command("bench")
 def bench_command(
-    rows: Annotated[Path, typer.Argument(help="A JSONL file whose first row is a whole proposal with its answer.")],
+    rows: Annotated[Path, typer.Argument(help="A JSONL file whose first row has its answer, or a dao_reference.")],
     step_seconds: Annotated[float, typer.Option(help="Seconds of one GRPO step of 256 completions.")] = 60.0,
     memory: Annotated[int, typer.Option(help="Completions to measure the growth of memory over; 0 skips it.")] = 0,
 ) -> None:
@@ -178,7 +179,8 @@ def bench_command(
     """
     text, task = _from_row(rows, 1, None)
     if not text:
-        raise InputError("the row has no assistant turn", where=str(rows), expected="a whole draft to time")
+        raise InputError("the row has neither an answer nor a dao_reference", where=f"{rows}:1",
+                         expected="a text to time", fix="take grpo.jsonl of a cut that has cases by hand")  # fmt: skip
     filled = analyse(text, task).text
     for one in measure([filled], task, step_seconds=step_seconds):
         typer.echo(str(one))
@@ -220,7 +222,7 @@ def _from_row(path: Path, number: int, draft: Path | None) -> tuple[str, Task]:
         return _read_text(draft), task
     messages = row.get("messages") or []
     last = messages[-1] if isinstance(messages, list) and messages and isinstance(messages[-1], dict) else {}
-    return (str(last.get("content", "")) if last.get("role") == "assistant" else ""), task
+    return str(last.get("content", "") if last.get("role") == "assistant" else row.get("dao_reference", "")), task
 
 
 def _read_text(path: Path) -> str:
@@ -272,6 +274,14 @@ def _print_report(logged: Sequence[Logged], found: Sequence[ComponentReport]) ->
 
 
 def _print_drift(before: Sequence[Logged], after: Sequence[Logged]) -> None:
+    voided = set(cut_off(before, after))
+    if voided:
+        typer.echo(f"left out of the comparison: {len(voided)} completions that every reward of the run gave 0, though"
+                   " their text earns more: most likely cut off at max_completion_length")  # fmt: skip
+        before = [one for place, one in enumerate(before) if place not in voided]
+        after = [one for place, one in enumerate(after) if place not in voided]
+    if not before:
+        return
     for metric, old, new, rank in compare(before, after):
         if abs(old - new) > 0.005 or rank < 0.999:
             typer.echo(f"changed since the run: {metric} {old:.3f} → {new:.3f}, rank correlation {rank:.3f}")

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, pstdev
+from statistics import fmean, pstdev, variance
 from typing import Any
 
 from proposal.errors import InputError
@@ -21,6 +21,9 @@ from rewards.rows import Task
 SATURATED_AT = 0.98
 LIVELY_SPREAD = 0.03
 """A component whose spread within groups is below this teaches nothing."""
+
+FALL, FALL_ERRORS = 0.05, 2.0
+"""A fall over a run is told from this size, and from so many standard errors of the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,17 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class ComponentReport:
-    """What one reward column did over a run."""
+    """What one reward column did over a run.
+
+    `first` and `last` are means over the first and the last tenth; `drift_error` is the standard error of their
+    difference, infinite where a tenth is one completion.
+    """
 
     metric: str
     mean: float
     first: float
     last: float
+    drift_error: float
     group_spread: float
     flat_groups: float
     saturated: float
@@ -105,12 +113,14 @@ def report(logged: Sequence[Logged]) -> list[ComponentReport]:
         values = [one.values[metric] for one in logged if metric in one.values]
         spreads = [pstdev([one.values.get(metric, 0.0) for one in group]) for group in groups]
         tenth = max(1, len(values) // 10)
+        first, last = values[:tenth], values[-tenth:]
         found.append(
             ComponentReport(
                 metric,
                 fmean(values),
-                fmean(values[:tenth]),
-                fmean(values[-tenth:]),
+                fmean(first),
+                fmean(last),
+                math.sqrt((variance(first) + variance(last)) / tenth) if tenth > 1 else math.inf,
                 fmean(spreads) if spreads else 0.0,
                 fmean([float(spread == 0) for spread in spreads]) if spreads else 1.0,
                 fmean([float(value >= SATURATED_AT) for value in values]),
@@ -132,7 +142,7 @@ def advice(reports: Sequence[ComponentReport]) -> list[str]:
             found.append(f"{one.metric} hardly differs within groups: it teaches nothing now")
         if one.flat_groups > 0.3:
             found.append(f"{one.metric} is equal within {one.flat_groups:.0%} of the groups: raise the temperature")
-        if one.last < one.first - 0.05:
+        if one.first - one.last > max(FALL, FALL_ERRORS * one.drift_error):
             found.append(f"{one.metric} falls from {one.first:.2f} to {one.last:.2f}: the others may be bought with it")
     return found
 
@@ -191,6 +201,18 @@ def score_again(logged: Sequence[Logged], tasks: Mapping[str, Task]) -> list[Log
             values = {reward.metric: reward.score(analysis).value for reward in REWARDS}
             found.append(Logged(one.step, one.prompt, one.completion, values))
     return found
+
+
+def cut_off(before: Sequence[Logged], after: Sequence[Logged]) -> list[int]:
+    """Return the places of completions that a run voided though their text earns something now.
+
+    A text that ran into `max_completion_length` gets 0 from every reward, and the log does not say which did.
+    """
+    return [
+        place
+        for place, (old, new) in enumerate(zip(before, after, strict=True))
+        if not any(old.values.values()) and any(new.values.get(metric) for metric in old.values)
+    ]
 
 
 def compare(left: Sequence[Logged], right: Sequence[Logged]) -> list[tuple[str, float, float, float]]:

@@ -87,7 +87,8 @@ class _Run:
         self._lock = threading.Lock()
         self.writer = SectionWriter(
             model, sampling=sampling,
-            native=job.request.brief.language in settings.languages, best_of=settings.best_of, stages=stages,
+            native=job.request.brief.language in settings.languages, figures=settings.model_figures,
+            best_of=settings.best_of, stages=stages,
         )  # fmt: skip
 
     def emit(self, event: DraftEvent) -> None:

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     model_url: str = Field(default="http://127.0.0.1:8100/v1", description="OpenAI-compatible endpoint that drafts.")
     model_name: str = Field(default="", description="Model to ask for; empty means the first one the endpoint lists.")
     model_languages: str = Field(default="en", description="Languages the model writes well, such as 'en,zh'.")
+    model_figures: int = Field(
+        default=1,
+        ge=0,
+        description="Most figures in one sentence of the model, 0 for any number: tiny ones mix them up.",
+    )
     model_adapter: str = Field(default="", description="Adapter or model record in use; stands in the manifest.")
     model_api_key: SecretStr = Field(default=SecretStr(""), description="Bearer key of the endpoint, if it has one.")
     model_timeout: float = Field(default=120.0, gt=0, description="Seconds without a token before a stream is dead.")

@@ -61,7 +61,11 @@ class _Tally:
 
 
 class SectionWriter:
-    """Writes sections on one model; `native` tells whether the model writes the language of the brief."""
+    """Writes sections on one model.
+
+    `native` tells whether the model writes the language of the brief, `figures` how many it can put into one sentence
+    (0 for any number).
+    """
 
     def __init__(
         self,
@@ -69,12 +73,14 @@ class SectionWriter:
         *,
         sampling: Sampling,
         native: bool,
+        figures: int = 0,
         best_of: int = 1,
         stages: Stages = ALL,
     ) -> None:
         self._model = model
         self._sampling = sampling
         self._native = native and stages.model
+        self._figures = figures
         self._best_of = best_of
         self._stages = stages
 
@@ -107,16 +113,33 @@ class SectionWriter:
         if not self._stages.screening:
             return raw
         ask = _asked(spec, job) if self._stages.completion else []
-        kept, failed = _screened(raw, ask, spec, job)
+        kept, failed = self._screened(raw, ask, spec, job)
         for _ in range(MAX_ROUNDS):
             if not failed:
                 break
             again = [*messages[:-1], {"role": "user", "content": messages[-1]["content"] + _again(failed, job)}]
             raw = self._ask(again, constraint, room, tally, on_text)
-            good, failed = _screened(raw, [*ask, *filter(None, kept)], spec, job)
+            good, failed = self._screened(raw, [*ask, *filter(None, kept)], spec, job)
             kept = _replace_gaps(kept, good)
         tally.removed += failed
         return [sentence for sentence in kept if sentence]
+
+    def _screened(
+        self, sentences: Sequence[str], before: Sequence[str], spec: SectionSpec, job: Prepared
+    ) -> tuple[list[str], list[str]]:
+        """Split sentences into kept and failed; a failed one leaves an empty string as its gap among the kept."""
+        kept: list[str] = []
+        failed: list[str] = []
+        seen = [*before]
+        for raw in sentences:
+            sentence = without_needless_marks(raw, spec, job)
+            if objections(sentence, seen, spec, job, figures=self._figures):
+                failed.append(sentence)
+                kept.append("")
+            else:
+                kept.append(sentence)
+                seen.append(sentence)
+        return kept, failed
 
     def _best(
         self,
@@ -157,24 +180,6 @@ class SectionWriter:
         if completion.finish_reason == "length" and sentences:
             tally.removed.append(sentences.pop())
         return sentences
-
-
-def _screened(
-    sentences: Sequence[str], before: Sequence[str], spec: SectionSpec, job: Prepared
-) -> tuple[list[str], list[str]]:
-    """Split sentences into kept and failed; a failed one leaves an empty string as its gap among the kept."""
-    kept: list[str] = []
-    failed: list[str] = []
-    seen = [*before]
-    for raw in sentences:
-        sentence = without_needless_marks(raw, spec, job)
-        if objections(sentence, seen, spec, job):
-            failed.append(sentence)
-            kept.append("")
-        else:
-            kept.append(sentence)
-            seen.append(sentence)
-    return kept, failed
 
 
 def room_for(spec: SectionSpec, facts: Sequence[Fact], language: Language) -> int:

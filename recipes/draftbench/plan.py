@@ -34,6 +34,7 @@ class SystemPlan(_Closed):
     line: str
     model: str = ""
     languages: str = "en"
+    figures: int = Field(default=1, ge=0, description="Most figures in one sentence of the model; 0 for any number.")
     best_of: int = Field(default=1, ge=1, le=64)
     items: int = Field(default=0, ge=0, description="Only so many of the items; 0 for all.")
     against: str = Field(default="", description="The row it is compared with; empty for the one before it.")

@@ -62,6 +62,7 @@ def draft(system: SystemPlan, items: Path, out: Path, *, url: str, parallel: int
         "DAO_MODEL_URL": url or "http://127.0.0.1:9/v1",
         "DAO_MODEL_NAME": "",
         "DAO_MODEL_LANGUAGES": system.languages,
+        "DAO_MODEL_FIGURES": str(system.figures),
         "DAO_BEST_OF": str(system.best_of),
     }
     done = subprocess.run(

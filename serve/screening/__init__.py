@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from proposal.slots import SLOT
 from proposal.template import SectionSpec
 from serve.preparing import Prepared
 from serve.screening.figures import faults, misplaced_figures, restated, without_needless_marks
@@ -20,14 +21,21 @@ from serve.screening.wording import echoes, loaded, malformed, repeats, says_aga
 __all__ = ["objections", "without_needless_marks"]
 
 
-def objections(sentence: str, others: Sequence[str], spec: SectionSpec, job: Prepared) -> list[str]:
-    """Return why a slotted sentence of a section may not stand beside the others; empty when it may."""
+def objections(
+    sentence: str, others: Sequence[str], spec: SectionSpec, job: Prepared, *, figures: int = 0
+) -> list[str]:
+    """Return why a slotted sentence of a section may not stand beside the others; empty when it may.
+
+    `figures` is how many of them its model can put into one sentence; 0 for any number.
+    """
     language = job.request.brief.language
     reasons = [*malformed(sentence), *loaded(sentence), *invented_names(sentence, job), *told_as_past(sentence, job)]
     if repeats(sentence, others) or says_again(sentence, others, job.labels, language):
         reasons.append("repeats another sentence")
     if restated(sentence, others):
         reasons.append("states nothing but figures that stand there already")
+    if figures and len(SLOT.findall(sentence)) > figures:
+        reasons.append("more figures than the model can put into one sentence")
     if spec.guidance and echoes(sentence, spec.guidance.in_(language)):
         reasons.append("repeats the task")
     return reasons or ungrounded(sentence, spec, job) or faults(sentence, job) or misplaced_figures(sentence, spec, job)

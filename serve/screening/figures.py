@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from proposal.checks import run_checks
-from proposal.slots import MARK, SLOT, fill
+from proposal.slots import MARK, SLOT, fill, resolve
 from proposal.template import SectionSpec
 from proposal.units import is_currency
 from rewards import Analysis, Task, analyse
@@ -23,6 +23,27 @@ SENTENCE_RULES = frozenset(
 _HANGING = re.compile(r"(?<!\}\}) (?:or|and) (?P<slot>\{\{P\.[a-z0-9_]{1,40}\}\})")
 """A parameter that is joined to something that is no figure: "linked to the seller or 45,000 USDC"."""
 
+_GOVERNS = frozenset(
+    """of to at by from in on with for than over under above below about around between within until since after before
+    per into through during towards via near up down beyond against as like and or nor but plus minus if whether either
+    the a an this that these those its their his each every all any some both another no also only just exactly
+    approximately roughly nearly almost least most fully full total additional further initial maximum minimum first
+    last next is are was were be been being has have had
+    requests costs totals pays receives reaches covers allocates equals requires takes lasts holds shows counts includes
+    provides offers exceeds represents spends uses sets adds saves gives makes earns raises lowers means remains becomes
+    grants returns cost total pay receive reach cover allocate equal require take last hold show count include provide
+    offer exceed represent spend use set add save give make earn raise lower mean remain become cap limit fund grant
+    return get spent paid grew fell rose drew held saw got met hit came made took won lost stood ran gave kept brought
+    left""".split()  # noqa: SIM905 - a column of two hundred quoted words is harder to read
+)
+"""English words that a figure may stand behind; so may words in -ed, -ing and -ly. A noun does not govern a figure."""
+
+_WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z'’-]*|\}\}|\]\])\s*\Z")
+_ENDS_THERE = re.compile(
+    r"(?: ?\[\[E\d+\]\])*\s*(?:[.,;:)]|\Z|(?:will|would|is|are|was|were|has|have|had|can|could|should|may|must)\b)"
+)
+"""What follows a figure that is no measure of the words behind it, as in "the 57 creators who signed"."""
+
 
 def misplaced_figures(sentence: str, spec: SectionSpec, job: Prepared) -> list[str]:
     """Return the figures of a sentence that stand for something else than they measure, or for nothing that it names.
@@ -35,6 +56,7 @@ def misplaced_figures(sentence: str, spec: SectionSpec, job: Prepared) -> list[s
     return (
         listing
         + stated_twice(sentence)
+        + ungoverned(sentence, job)
         + unnamed_sums(sentence, job)
         + [
             f"{figure.part.text} {figure.verdict} {figure.meaning}"
@@ -48,6 +70,30 @@ def misplaced_figures(sentence: str, spec: SectionSpec, job: Prepared) -> list[s
 def stated_twice(sentence: str) -> list[str]:
     """Return the figures that a sentence states more than once."""
     return [slot for slot, count in Counter(SLOT.findall(sentence)).items() if count > 1]
+
+
+def ungoverned(sentence: str, job: Prepared) -> list[str]:
+    """Return the figures of an English sentence that hang on a noun or on another slot: "the price impact 4%.".
+
+    A small model names what a figure measures and puts the figure behind it, without a verb or a preposition. A figure
+    that measures the words behind it may follow a noun: "in the second round 31 applications were funded".
+    """
+    brief = job.request.brief
+    if brief.language == "zh":
+        return []
+    found = []
+    for slot in SLOT.finditer(sentence):
+        value = resolve(slot[1], job.evidence, brief, brief.language).value
+        before = _WORD_BEFORE.search(sentence[: slot.start()])
+        if value is not None and value.is_number and before and not _may_govern(before[1].lower()):
+            is_slot = not before[1][0].isalpha()
+            if is_slot or _ENDS_THERE.match(sentence, slot.end()):
+                found.append(f"{slot[1]} hangs on {'another slot' if is_slot else before[1]}")
+    return found
+
+
+def _may_govern(word: str) -> bool:
+    return word in _GOVERNS or word.endswith(("ed", "ing", "ly"))
 
 
 def restated(sentence: str, others: Iterable[str]) -> bool:

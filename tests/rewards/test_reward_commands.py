@@ -220,6 +220,27 @@ def test_replay_scores_again_and_diff_compares(tmp_path: Path) -> None:
     assert "changed since the run: DataCitation" in changed.stdout
 
 
+def test_what_a_run_cut_off_is_not_taken_for_a_change_of_the_rewards(tmp_path: Path) -> None:
+    lines = log_lines()
+    for line in lines:
+        line["DataCitation"][0] = line["ToneNeutrality"][0] = 0.0  # as the trainer logs a text without its end
+    log = write_log(tmp_path / "completions.jsonl", lines)
+    done = run("replay", log, "--rows", write_rows(tmp_path, good_row()))
+    assert f"left out of the comparison: {len(lines)} completions" in done.stdout
+    assert "changed since the run" not in done.stdout
+
+
+def test_a_fall_is_told_only_where_there_is_more_than_chance(tmp_path: Path) -> None:
+    few, many = log_lines(2), log_lines(40)
+    for line in (*few, *many):
+        line["ToneNeutrality"] = [0.9, 1.0] * 4
+    for line in (few[-1], *many[-8:]):
+        line["ToneNeutrality"] = [0.8, 0.9] * 4
+    told = [any("ToneNeutrality falls" in line for line in advice(report(read_log(write_log(tmp_path / name, lines)))))
+            for name, lines in (("few.jsonl", few), ("many.jsonl", many))]  # fmt: skip
+    assert told == [False, True]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [("", "holds no completions"), ("{", "not valid JSON"), ('{"step": 1}', "has no key 'completion'")],

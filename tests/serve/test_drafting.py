@@ -86,6 +86,14 @@ NEVER_PASSING = [
     "The programme has been published on {{P.start_date}} in the report.",
     "The marketplace is consistently leading the creator economy by pioneering sales of creators.",
     "Rebates are paid on sales to wallets that are not linked or {{P.budget_total}} to the creators.",
+    "The programme covers the rebates paid to creators {{P.budget_rebates}}.",
+    "The rebates to creators {{P.budget_rebates}} will be paid from the treasury of the DAO.",
+]
+
+GOVERNED = [
+    "The rebates paid to creators cost {{P.budget_rebates}}.",
+    "In the second quarter {{E2.active_q2}} listed new work on the marketplace.",
+    "Creators who signed the request ({{E4.supporters}}) asked for a rebate.",
 ]
 
 
@@ -95,6 +103,22 @@ def test_a_sentence_that_never_passes_is_left_out_and_recorded(sentence: str) ->
         result, _ = draft(endpoint, request())
     assert sentence not in result.text
     assert any(sentence in section.removed for section in result.sections)
+
+
+@pytest.mark.parametrize("sentence", GOVERNED)
+def test_a_figure_behind_a_verb_or_before_what_it_measures_may_stand(sentence: str) -> None:
+    with ScriptedEndpoint(lambda _: sentence) as endpoint:
+        result, _ = draft(endpoint, request())
+    assert sentence.partition("{{")[0].strip() in result.text
+
+
+def test_how_many_figures_a_sentence_may_have_is_told_of_the_model() -> None:
+    both = "Active creators fell from {{E2.active_q2}} to {{E2.active_q3}} in a quarter."
+    with ScriptedEndpoint(lambda _: both) as endpoint:
+        by_a_tiny_model, _ = draft(endpoint, request())
+        by_a_model_that_can, _ = draft(endpoint, request(), model_figures=0)
+    assert "Active creators fell from" in by_a_model_that_can.text
+    assert "Active creators fell from" not in by_a_tiny_model.text
 
 
 def test_a_reply_that_was_cut_off_loses_its_last_sentence_only() -> None:
