@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import replace
 
-from data_prep.records import BestPromptRow, BestRow, Case, Drop, DropReason
+from data_prep.records import BestPromptRow, BestRow, Case, Drop, DropReason, GrpoRow
 from data_prep.rows import Prompt, answered, clean, fault, grpo_rows, prompts, required_ids
 from proposal.hashing import canonical_json
 from proposal.slots import SLOT
@@ -64,21 +63,18 @@ def best_rows(case: Case, template: Template) -> Iterator[BestRow | Drop]:
                           dao_template=case.brief.template)  # fmt: skip
 
 
-def best_prompts(case: Case, template: Template) -> Iterator[BestPromptRow | Drop]:
-    """Yield the prompts whose own text is worth imitating and states a figure; the others are drops.
+def best_prompts(case: Case, template: Template) -> Iterator[BestPromptRow]:
+    """Yield the prompts whose own text is worth imitating and states a figure.
 
     A prompt that has nothing to state gives full marks to almost any text, and one whose figures have no names gives
-    them to nobody: neither tells completions apart.
+    them to nobody: neither tells completions apart. Nothing is lost with the others: all prompts stand in `grpo`, and
+    why a text is not worth imitating is told by `best_rows`.
     """
     stating = {row.dao_section for row in best_rows(case, template)
                if isinstance(row, BestRow) and SLOT.search(row.messages[-1].content)}  # fmt: skip
     for row in grpo_rows(case, template):
-        if isinstance(row, Drop):
-            yield replace(row, method="grpo_best")
-        elif row.dao_section in stating:
+        if isinstance(row, GrpoRow) and row.dao_section in stating:
             yield BestPromptRow(**dict(row))
-        else:
-            yield Drop("not-worth", case.key, "grpo_best", row.dao_section, "its own text is not, or states no figure")
 
 
 def _too_poor(text: str, prompt: Prompt) -> tuple[DropReason, str] | None:

@@ -27,9 +27,15 @@ _SCALES = {"hundred", "thousand", "million", "billion", "trillion", "mn", "bn", 
 MAX_EXPONENT = 40
 """Digits a figure may have: uint256 token amounts fit twice over, and printing 1e999999999 cannot fill the memory."""
 
-_ZH_UNITS = {"days": "天", "day": "天", "weeks": "周", "months": "个月", "month": "个月", "years": "年",
-             "votes": "票", "hours": "小时", "addresses": "个地址", "users": "名用户", "creators": "名创作者",
-             "blocks": "个区块", "projects": "个项目"}  # fmt: skip
+ZH_UNITS = {
+    "seconds": "秒", "minutes": "分钟", "minute": "分钟", "hours": "小时", "hour": "小时", "days": "天", "day": "天",
+    "weeks": "周", "week": "周", "months": "个月", "month": "个月", "quarters": "个季度", "years": "年", "year": "年",
+    "people": "人", "users": "名用户", "creators": "名创作者", "contributors": "名贡献者", "members": "名成员",
+    "delegates": "名代表", "seats": "席", "votes": "票", "times": "次", "addresses": "个地址", "wallets": "个钱包",
+    "blocks": "个区块", "nodes": "个节点", "projects": "个项目", "proposals": "项提案", "tokens": "枚代币",
+    "transactions": "笔交易",
+}  # fmt: skip
+"""Units that are printed in Chinese words; each is read back as the same unit."""
 
 
 def _to_decimal(value: Any) -> Any:
@@ -145,6 +151,6 @@ def format_value(value: Value, language: Language) -> str:
         return number
     if value.unit in _ATTACHED_UNITS:
         return number + value.unit
-    if language == "zh" and value.unit in _ZH_UNITS:
-        return number + _ZH_UNITS[value.unit]
+    if language == "zh" and value.unit in ZH_UNITS:
+        return number + ZH_UNITS[value.unit]
     return f"{number} {value.unit}"

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from proposal.document import parse
+from proposal.values import ZH_UNITS, Value, format_value
 
 
 def figures(text: str) -> list[str]:
@@ -370,3 +371,10 @@ def test_a_year_like_number_with_a_unit_is_an_amount() -> None:
 @pytest.mark.parametrize("text", ["Release .4.5 of the client.", "It is ...2.1 again.", "约 .2.75 USDC"])
 def test_a_point_before_a_number_with_a_point_makes_no_figure(text: str) -> None:
     assert [amount.value for amount in parse(text).amounts] == []
+
+
+@pytest.mark.parametrize("unit", [unit for unit in ZH_UNITS if f"{unit}s" not in ZH_UNITS])
+def test_a_unit_that_is_printed_in_chinese_is_read_back_as_that_unit(unit: str) -> None:
+    printed = format_value(Value(value=45, unit=unit), "zh")
+    assert not any(letter.isascii() and letter.isalpha() for letter in printed)
+    assert figures(f"合计为{printed}。") == [f"45 {unit}"]

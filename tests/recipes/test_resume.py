@@ -30,6 +30,7 @@ CASES = {
     "cpt": ("cpt", "smoke_sft.yaml", []),
     "sft": ("sft", "smoke_sft.yaml", []),
     "sft-accumulated": ("sft", "smoke_sft.yaml", ["gradient_accumulation_steps=2", "warmup_ratio=0.5"]),
+    "sft_multimodal": ("sft_multimodal", "smoke_sft_multimodal.yaml", []),
     "dpo": ("dpo", "smoke_dpo.yaml", []),
     "orpo": ("dpo", "smoke_dpo.yaml", ["rlhf_type=orpo"]),
     "kto": ("kto", "smoke_dpo.yaml", ["rlhf_type=kto", "per_device_train_batch_size=2"]),
@@ -53,7 +54,7 @@ class Runs:
     def recipe(self, case: str, name: str) -> Recipe:
         method, config, words = CASES[case]
         overrides = [
-            f"model={self.lab.model}",
+            f"model={self.lab.inputs(method)['model']}",
             f"dataset=[{self._rows(method)}]",
             f"output_dir={self.lab.folder / 'resume' / name}",
             f"max_steps={STEPS}", "save_steps=2", *words,
@@ -70,6 +71,8 @@ class Runs:
             turns = list(answers.values())[: len(answers) // 2 * 2]
             rows = [{"messages": messages, "label": bool(number % 2)} for number, messages in enumerate(turns)]
             return write_rows(made, *rows)
+        if method == "sft_multimodal":
+            return self.lab.rows(method)
         if method == "cpt":
             return write_rows(made, *({"messages": row["messages"][-1:]} for row in sft))
         return self.lab.cut / f"{'dpo' if method == 'rm' else method}.jsonl"
