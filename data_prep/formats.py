@@ -1,5 +1,4 @@
-"""Data formats: which one a file is in, whether every row follows it, and what a training method
-needs of a row.
+"""Data formats: which one a file is in, and whether every row follows it.
 
     dao-agent data validate PATH
 
@@ -23,7 +22,6 @@ from typing import Any, Literal
 from data_prep.faults import Fault, shown
 from data_prep.media import check_media
 from data_prep.reading import RawRow, read_rows
-from data_prep.records import RESERVED_COLUMNS, REWARD_COLUMNS
 from data_prep.turns import (
     Report,
     Turn,
@@ -342,9 +340,9 @@ def _check_conversation(data: Mapping[str, Any], format_: Format, report: Report
         check_last(turns, report, answer=not paired)
     if format_ == "preference":
         _check_preference(data, turns, report)
-        _check_margin(data, report)
+        check_margin(data, report)
     if format_ == "kto":
-        _check_label(data, report)
+        check_label(data, report)
     return turns
 
 
@@ -482,7 +480,7 @@ def answer_of(value: Any, name: str, report: Report) -> str | None:
     return None if turns[-1].broken else turns[-1].text
 
 
-def _check_label(data: Mapping[str, Any], report: Report) -> None:
+def check_label(data: Mapping[str, Any], report: Report) -> None:
     name = "label" if "label" in data else "kto_tag"
     value = data.get(name)
     if isinstance(value, bool):
@@ -498,7 +496,7 @@ def _check_label(data: Mapping[str, Any], report: Report) -> None:
     )
 
 
-def _check_margin(data: Mapping[str, Any], report: Report) -> None:
+def check_margin(data: Mapping[str, Any], report: Report) -> None:
     value = data.get("margin")
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
         report("wrong-type", "margin", "has to be a number from 0 on", found=shown(value),
@@ -535,106 +533,3 @@ def _check_calls(turns: Sequence[Turn], tools: Sequence[str], report: Report) ->
                 report("tool-unknown", turn.field, f"calls '{name}', which is not among the row's tools",
                        found=shown(", ".join(tools)), near=nearest(name, tools) or "",
                        fix="correct the name, or list the tool")  # fmt: skip
-
-
-# --- what a training method needs
-# -------------------------------------------------------------------------------------
-
-Training = Literal["pt", "sft", "dpo", "kto", "grpo", "rm"]
-
-
-def check_for(row: RawRow, training: Training, path: Path, *, images: Path = Path()) -> list[Fault]:
-    """Return why ms-swift could not train on a row as the method needs, or would train something
-    else than it says; `images` is the folder its relative image paths begin at.
-    """
-    faults: list[Fault] = []
-
-    def report(code: str, where: str, message: str, **more: Any) -> None:
-        faults.append(Fault(code, str(path), message, row.number, row.line, where, **more))
-
-    data = row.data
-    if "messages" not in data:
-        near = nearest("messages", list(data)) or ""
-        report(
-            "missing-field",
-            "messages",
-            "without it ms-swift guesses the columns by their names",
-            near=near,
-            found=shown(data),
-            fix="convert the file: dao-agent data convert FILE --to messages",
-        )
-        return faults
-    turns = read_turns(data["messages"], "messages", report)
-    if training == "pt":
-        for turn in turns:
-            check_text(turn.text, turn.field, report)
-    else:
-        check_turns(turns, report)
-        check_last(turns, report, answer=training != "grpo")
-    if training in {"dpo", "rm"}:
-        _check_native_pair(data, turns, report)
-        _check_margin(data, report)
-    if training == "kto":
-        _check_label(data, report)
-    if training == "grpo":
-        _check_reward_columns(data, report)
-    check_media(data, turns, images, None, report)
-    return [fault for fault in faults if fault.code not in NOTED]
-
-
-def _check_native_pair(data: Mapping[str, Any], turns: Sequence[Turn], report: Report) -> None:
-    name = next((name for name in ("rejected_response", "rejected_messages") if name in data), None)
-    if name is None:
-        near = nearest("rejected_response", list(data)) or ""
-        report(
-            "missing-field",
-            "rejected_response",
-            "the pair lacks the text that is not preferred",
-            near=near,
-            found=shown(data),
-            fix="add 'rejected_response'",
-        )
-        return
-    worse = answer_of(data[name], name, report)
-    if worse is not None and turns and worse == turns[-1].text:
-        report(
-            "no-preference",
-            name,
-            "both answers are the same text",
-            found=shown(worse),
-            fix="remove the row",
-        )
-
-
-def _check_reward_columns(data: Mapping[str, Any], report: Report) -> None:
-    """A column of ours has to be text, and none of the others may have a name that the trainer
-    gives its own value.
-    """
-    for name in REWARD_COLUMNS:
-        if name in data and not isinstance(data[name], str):
-            report(
-                "wrong-type",
-                name,
-                "has to be text (structured data as a JSON string)",
-                found=shown(data[name]),
-                fix="write it with json.dumps",
-            )
-    allowed = {
-        "messages",
-        "images",
-        "videos",
-        "audios",
-        "tools",
-        "objects",
-        "chat_template_kwargs",
-        "channel",
-    }
-    for name in data:
-        if name in RESERVED_COLUMNS and name not in allowed:
-            report(
-                "reserved-column",
-                name,
-                "ms-swift gives this name a meaning of its own in GRPO",
-                found=shown(data[name]),
-                fix=f"name it 'dao_{name}'",
-            )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import hashlib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,20 +24,15 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field
 
 from proposal.brief import Brief
-from proposal.checks import RULES
-from proposal.checks.waivers import WaivedFinding, Waiver, covering, excerpt_hash, waivable
 from proposal.decisions import Verdict
-from proposal.draft import Draft, DraftRequest
+from proposal.draft import DraftRequest
 from proposal.errors import AgentError, InputError
 from proposal.evidence import Evidence, parse_evidence
-from proposal.findings import Finding
 from proposal.inputs import parse_structured, validate
 from proposal.template import template_names
-from proposal.values import format_value
-from serve.action_view import shown_action
 from serve.api import PAGE, DraftId, check_order, place_order, read_page
 from serve.auth import SESSION_LIFE, Caller
-from serve.rendering import References, host_of, render
+from serve.desk_view import shown_progress, shown_version
 from serve.reviews import Review, Status, Vote, WaiverForm, find_draft, may_review, standing_of, status_of
 from serve.services import (
     SESSION_COOKIE,
@@ -48,7 +42,7 @@ from serve.services import (
     current_reviewer,
     open_to_all,
 )
-from serve.store import DraftRow, Reviewer, Transaction, Version
+from serve.store import DraftRow, Reviewer
 from serve.translation import (
     LOCALES,
     InputRefusal,
@@ -61,8 +55,6 @@ from serve.translation import (
 FOLDER = Path(__file__).parent
 LOCALE_COOKIE = "dao_locale"
 _FIELD_LIMIT = 400_000
-_ALL_EVENTS = 1_000_000
-_RULES = {rule.id: rule for rule in RULES}
 
 pages = APIRouter()
 
@@ -364,7 +356,7 @@ def _draft_page(
             "brief": tx.request(draft_id).brief,
             "path": f"/drafts/{row.id}",
         }
-        progress = {} if version else _progress(tx, row)
+        progress = {} if version else shown_progress(tx, row)
     if review is None or version is None:
         return _show(request, "drafting.html", **shared, **progress)
     return _show(
@@ -376,7 +368,7 @@ def _draft_page(
         may_review=may_review(reviewer, row, review.gate),
         own=standing_of(reviewer, review.quorum),
         **shared,
-        **_shown(version),
+        **shown_version(version),
     )
 
 
@@ -491,114 +483,3 @@ def resume(draft_id: DraftId, services: ServicesDep, _reviewer: ReviewerDep) -> 
     """Go on with an interrupted draft."""
     services.worker.resume(draft_id)
     return _see(f"/drafts/{draft_id}")
-
-
-# What the pages show
-
-
-@dataclass(frozen=True, slots=True)
-class ShownEvidence:
-    """One card of the evidence rail."""
-
-    item: Evidence
-    title: str
-    host: str
-    values: tuple[tuple[str, str], ...]
-    cited: int
-
-
-@dataclass(frozen=True, slots=True)
-class ShownFinding:
-    """One finding with what reviewers said about letting it stand."""
-
-    finding: Finding
-    hash: str
-    waivers: tuple[Waiver, ...]
-    waived: bool
-    waivable: bool
-
-    @classmethod
-    def of(cls, finding: Finding, version: Version) -> ShownFinding:
-        gate = version.gate
-        return cls(
-            finding=finding,
-            hash=excerpt_hash(finding),
-            waivers=covering(finding, gate.waivers),
-            waived=isinstance(finding, WaivedFinding),
-            waivable=waivable(finding, gate.profile.overridable),
-        )
-
-
-@dataclass(slots=True)
-class ShownSection:
-    """One section while the draft is being written."""
-
-    key: str
-    heading: str
-    state: str = "waiting"
-    text: str = ""
-    body: Markup | None = None
-
-
-def _shown(version: Version) -> dict[str, Any]:
-    """Return what the draft's page shows of a version."""
-    draft = version.draft
-    to = _references(draft.evidence, draft.brief)
-    cited = Counter(cite for claim in draft.claims for cite in set(claim.cites))
-    return {
-        "draft": draft,
-        "text": render(draft.text, findings=draft.findings, to=to),
-        "evidence": [_card(item, draft, cited[item.id]) for item in draft.evidence],
-        "supported": sum(claim.verdict == "supported" for claim in draft.claims),
-        "findings": [ShownFinding.of(finding, version) for finding in version.gate.findings(draft)],
-        "severities": Counter(finding.severity for finding in draft.findings),
-        "rules": _RULES,
-        "actions": [shown_action(action) for action in draft.brief.actions],
-    }
-
-
-def _card(item: Evidence, draft: Draft, cited: int) -> ShownEvidence:
-    language = draft.language
-    return ShownEvidence(
-        item=item,
-        title=item.title_in(language),
-        host=host_of(item.link),
-        values=tuple(
-            (value.label_in(language) or name.replace("_", " "), format_value(value, language))
-            for name, value in item.values.items()
-        ),
-        cited=cited,
-    )
-
-
-def _references(evidence: tuple[Evidence, ...], brief: Brief) -> References:
-    urls = {item.link for item in evidence} | ({brief.discussion_url} - {""})
-    return References(ids={item.id for item in evidence}, urls=urls)
-
-
-def _progress(tx: Transaction, row: DraftRow) -> dict[str, Any]:
-    """Replay the stored events: how far each section has come, and the last event shown."""
-    order = tx.request(row.id)
-    to = _references(order.evidence, order.brief)
-    sections: dict[str, ShownSection] = {}
-    last_seq = 0
-    for stored in tx.events(row.id, after=0, limit=_ALL_EVENTS):
-        last_seq, event = stored.seq, stored.event
-        if event.type == "started":
-            for planned in event.data.get("sections", []):
-                key = str(planned["key"])
-                sections.setdefault(key, ShownSection(key, str(planned["heading"])))
-        section = sections.get(event.section)
-        if section is None:
-            continue
-        if event.type == "section_started":
-            section.state, section.text = "writing", ""
-        elif event.type == "delta":
-            section.text += str(event.data.get("text", ""))
-        elif event.type == "section_finished":
-            section.state = "finished"
-            section.body = render(str(event.data.get("text", "")), to=to).body
-    for section in sections.values():
-        if section.state == "writing" and row.stage != "drafting":
-            section.state = "unfinished"
-    return {"sections": list(sections.values()), "last_seq": last_seq}

@@ -17,37 +17,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import pysqlite3.dbapi2
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.engine.url import URL, make_url
+from sqlalchemy.engine.url import make_url
 
 from proposal.checks.waivers import Waiver
 from proposal.decisions import Decision, Subject, subject_of, waived_findings, with_waivers
 from proposal.draft import Draft, DraftRequest, SectionDraft
-from proposal.errors import ConfigError
 from proposal.findings import Finding
 from proposal.hashing import canonical_json, sha256_data
 from proposal.signatures import Member, Signature
 from proposal.template import ReviewProfile
 from serve import tables as t
+from serve.engines import engine_of
 from serve.events import DraftEvent
 
-SAFE_SQLITE = (3, 51, 3)
-"""The first SQLite whose write-ahead log cannot be corrupted by two writers that checkpoint at
-once.
-"""
-
-_PRAGMAS = (
-    "busy_timeout=10000",
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    "recursive_triggers=ON",  # otherwise INSERT OR REPLACE deletes rows without asking the triggers
-)
-_POSTGRES_WRITE_LOCK = 0x44414F
 _LIMIT = 500
 
 Clock = Callable[[], dt.datetime]
@@ -165,7 +151,7 @@ class Store:
     @classmethod
     def open(cls, url: str, *, clock: Clock = utc_now) -> Store:
         """Open the database, creating or migrating its tables."""
-        store = cls(_engine(make_url(url)), clock=clock)
+        store = cls(engine_of(make_url(url)), clock=clock)
         with store.connection(write=True) as connection:
             config = Config()
             config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -640,64 +626,3 @@ def _draft_row(row: Any) -> DraftRow:
     values = dict(row._mapping)
     values["error"] = None if values["error"] is None else json.loads(values["error"])
     return DraftRow(**values)
-
-
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() == "sqlite":
-        return _sqlite_engine(url)
-    if url.get_backend_name() == "postgresql":
-        engine = sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-        sa.event.listen(engine, "begin", _begin_postgres)
-        return engine
-    raise ConfigError(
-        f"the database '{url.get_backend_name()}' is not supported",
-        where="DAO_DATABASE_URL",
-        expected="sqlite:///FILE or postgresql://…",
-    )
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    check_sqlite(pysqlite3.dbapi2.sqlite_version_info)
-    if not url.database or url.database == ":memory:":
-        raise ConfigError(
-            "a database in memory is lost at the first restart",
-            where="DAO_DATABASE_URL",
-            expected="sqlite:///FILE",
-        )
-    file = Path(url.database)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file.touch(mode=0o600)
-    except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=str(file), fix="set DAO_DATA_DIR") from None
-    engine = sa.create_engine(url.set(drivername="sqlite"), module=pysqlite3.dbapi2, pool_size=10)
-    sa.event.listen(engine, "connect", _set_up_sqlite)
-    sa.event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def check_sqlite(version: tuple[int, int, int]) -> None:
-    """Refuse a SQLite whose write-ahead log can be corrupted."""
-    if version < SAFE_SQLITE:
-        raise ConfigError(
-            f"SQLite {'.'.join(map(str, version))} can corrupt a database with a write-ahead log",
-            expected=f"SQLite {'.'.join(map(str, SAFE_SQLITE))} or newer",
-            fix="install the pinned pysqlite3 (make setup)",
-        )
-
-
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    # Transactions begin where we say so, never where the driver guesses from the statement.
-    connection.isolation_level = None
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("dao_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _begin_postgres(connection: Connection) -> None:
-    if connection.get_execution_options().get("dao_write"):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRES_WRITE_LOCK})")

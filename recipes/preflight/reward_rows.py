@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data_prep.formats import check_for
+from data_prep.method_checks import check_for
 from data_prep.reading import RawRow, read_rows
 from proposal.errors import AgentError
 from recipes.preflight.keys import is_float

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.faults import Fault
-from data_prep.formats import Training, check_for, mixed_pairs
+from data_prep.formats import mixed_pairs
+from data_prep.method_checks import Training, check_for
 from data_prep.reading import RawRow, read_rows
 from proposal.prompt import prompt_hash
 from recipes.problems import Problem

@@ -21,9 +21,10 @@ from data_prep.chart_rows import Picture, chart_rows
 from data_prep.chart_style import THEMES, Look
 from data_prep.charts import draw, reading_of, scale_of
 from data_prep.cli import data_app
-from data_prep.formats import check_for, validate
+from data_prep.formats import validate
 from data_prep.history import MetricRecord
 from data_prep.images import MAX_SOURCE_PIXELS, PIXEL_BUDGET, clean_image
+from data_prep.method_checks import check_for
 from data_prep.reading import RawRow
 from data_prep.records import ChartRow, Drop, FigureRow
 from data_prep.series import LEAST_VALUE, ChartData, Line, charts_of, made_up

@@ -14,9 +14,10 @@ from alembic.migration import MigrationContext
 
 from proposal.errors import ConfigError
 from proposal.template import ReviewProfile
+from serve.engines import check_sqlite
 from serve.events import DraftEvent
 from serve.reviews import Reviews, Vote
-from serve.store import Reviewer, Store, check_sqlite
+from serve.store import Reviewer, Store
 from serve.tables import metadata
 from tests.serve.builders import a_draft, a_request, a_store, add_draft, add_finished
 
