@@ -14,14 +14,14 @@ from random import Random
 
 import yaml
 
-from proposal import planting, planting_evidence
+from proposal import planting
 from proposal.brief import Brief
 from proposal.checks import language_of, rule
 from proposal.checks.framework import CheckContext
 from proposal.document import parse
 from proposal.evidence import EvidenceSet
 from proposal.planting import Planted
-from proposal.planting_slots import SLOT_CHANGES
+from proposal.planting.slots import SLOT_CHANGES
 from proposal.template import Template
 from proposal.values import Language
 
@@ -117,5 +117,5 @@ def planters() -> tuple[Planter, ...]:
         Planter(entry["kind"], entry["rule"], planting.inserting(entry, tuple(entry.get("templates", ()))))
         for entry in sentences
     ]
-    changing = [Planter(kind, rule, plant) for kind, rule, plant in (*planting.CHANGES, *planting_evidence.CHANGES)]
+    changing = [Planter(kind, rule, plant) for kind, rule, plant in planting.CHANGES]
     return (*inserting, *changing)

@@ -15,7 +15,7 @@ from data_prep.records import DpoRow, Drop
 from data_prep.rows import outside_grammar, prompts, required_ids
 from proposal.hashing import canonical_json
 from proposal.mutation import mutation_kinds, slot_kinds, slotted_mutation
-from proposal.planting_slots import SLOT_CHANGES
+from proposal.planting.slots import SLOT_CHANGES
 from proposal.slots import MARK, SLOT
 from proposal.template import load_template
 from rewards import REWARDS, analyse, read_task

@@ -14,7 +14,7 @@ from proposal.document import Amount, parse
 from proposal.evidence import Evidence, EvidenceSet
 from proposal.hashing import sha256_text
 from proposal.matching import derived, supported_by
-from proposal.planting import Plant, Planted, insert, put
+from proposal.planting.edits import Plant, Planted, insert, put
 from proposal.values import Value, format_value
 
 
