@@ -8,7 +8,6 @@ teach a writer that any figure may stand anywhere.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,7 +125,7 @@ def _named(before: str, behind: str, tokens: Sequence[_Token], place: int, value
     if value.unit == "count":
         if place and tokens[place - 1].is_noun:  # "Saturn 1" is a name
             return ""
-        if behind and _is_plural(tokens, place) and not (before and " " not in behind):
+        if _is_plural(behind) and _is_counted(tokens, place) and not (before and " " not in behind):
             return f"number of {behind}"
     follows = tokens[place + 1].text.lower() if place + 1 < len(tokens) else ""
     if value.unit == "%" and follows == "of" and behind:
@@ -143,7 +142,6 @@ def _named(before: str, behind: str, tokens: Sequence[_Token], place: int, value
     return before
 
 
-@functools.lru_cache(maxsize=256)
 def _tagged(sentence: str, start: int, end: int) -> tuple[_Token, ...]:
     from textblob.en import tag  # here, since most of what imports this module names no figure
 
@@ -290,7 +288,11 @@ def _behind(tokens: Sequence[_Token], place: int) -> str:
     return "" if not words or words[-1].lower() in _EMPTY | _MONTHS else " ".join(words)
 
 
-def _is_plural(tokens: Sequence[_Token], place: int) -> bool:
-    phrase = _behind(tokens, place).split()
+def _is_plural(phrase: str) -> bool:
+    return phrase.endswith("s")
+
+
+def _is_counted(tokens: Sequence[_Token], place: int) -> bool:
+    """Tell whether the word right behind the figure begins a noun phrase: what there are so many of."""
     follows = tokens[place + 1] if place + 1 < len(tokens) else None
-    return bool(phrase) and phrase[-1].endswith("s") and follows is not None and (follows.is_noun or follows.describes)
+    return follows is not None and (follows.is_noun or follows.describes)
