@@ -1,6 +1,6 @@
 """Writing one section: ask the model under the grammar, screen its sentences, write the failing ones again, fill up.
 
-Failing sentences (`serve.screening`) are asked for again twice at most and then left out; planned facts that are
+Failing sentences (`serve.screening`) are asked for again, twice at most, and then left out; planned facts that are
 missing in the end are stated by the server in the plainest form.
 """
 
@@ -23,9 +23,11 @@ from proposal.values import Language
 from rewards import COMPONENTS, Task, analyse
 from rewards.composition import weighted
 from rewards.tone import GRAVE, sentence_severity
+from rewards.wording import words
 from serve.llm import ChatModel
 from serve.preparing import Prepared
 from serve.screening import objections, without_needless_marks
+from serve.screening.wording import unmarked
 from serve.stages import ALL, Stages
 
 TOKENS_BESIDE, TOKENS_A_WORD, TOKENS_A_FACT = 60, 2, 14
@@ -37,7 +39,8 @@ MAX_REASON = 120
 OnText = Callable[[str], None]
 
 MAX_ROUNDS = 2
-"""How often failing sentences are written again before they are left out."""
+"""How often failing sentences are written again before they are left out: the second time only where the section is
+shorter than its template asks, as a model that failed twice seldom does better and each round costs a whole section."""
 
 RETRY_TEMPERATURE = 0.6
 """Least temperature of a rewrite: the same prompt at a lower one would give the same sentences again."""
@@ -114,8 +117,8 @@ class SectionWriter:
             return raw
         ask = _asked(spec, job) if self._stages.completion else []
         kept, failed = self._screened(raw, ask, spec, job)
-        for _ in range(MAX_ROUNDS):
-            if not failed:
+        for number in range(MAX_ROUNDS):
+            if not failed or (number and _is_long_enough(kept, spec, facts, job)):
                 break
             again = [*messages[:-1], {"role": "user", "content": messages[-1]["content"] + _again(failed, job)}]
             raw = self._ask(again, constraint, room, tally, on_text)
@@ -180,6 +183,13 @@ class SectionWriter:
         if completion.finish_reason == "length" and sentences:
             tally.removed.append(sentences.pop())
         return sentences
+
+
+def _is_long_enough(sentences: Sequence[str], spec: SectionSpec, facts: Sequence[Fact], job: Prepared) -> bool:
+    """Tell whether a section has the least length of its template with the facts that the server will state."""
+    language = job.request.brief.language
+    text = joined([*filter(None, sentences), *_unstated(sentences, facts, job)], language)
+    return len(words(unmarked(text))) >= spec.band(language)[0]
 
 
 def room_for(spec: SectionSpec, facts: Sequence[Fact], language: Language) -> int:
@@ -247,9 +257,7 @@ def _replace_gaps(kept: list[str], good: Sequence[str]) -> list[str]:
 def _completed(sentences: list[str], spec: SectionSpec, facts: Sequence[Fact], job: Prepared) -> list[str]:
     """State the planned facts that are missing, and mark the gap where there is nothing to say or to answer."""
     brief = job.request.brief
-    stated = " ".join(sentences)
-    missing = [fact.sentence(brief.language) for fact in facts if "{{" + fact.slot + "}}" not in stated]
-    whole = _insert_facts(sentences, missing)
+    whole = _insert_facts(sentences, _unstated(sentences, facts, job))
     points = authors_points(spec, brief, job.template)
     whole += [_gap(demand) for demand in unanswered(points, brief=brief, evidence=job.evidence)]
     if (spec.evidence == "required" and not facts and not SLOT.search(" ".join(whole))) or not whole:
@@ -258,6 +266,13 @@ def _completed(sentences: list[str], spec: SectionSpec, facts: Sequence[Fact], j
             _gap(f"“{heading}”一节的内容与证据" if brief.language == "zh" else f"text and evidence for {heading}")
         )
     return whole
+
+
+def _unstated(sentences: Sequence[str], facts: Sequence[Fact], job: Prepared) -> list[str]:
+    """Return the plainest sentence of each planned fact that no sentence states."""
+    stated = " ".join(sentences)
+    language = job.request.brief.language
+    return [fact.sentence(language) for fact in facts if "{{" + fact.slot + "}}" not in stated]
 
 
 def _insert_facts(sentences: list[str], missing: list[str]) -> list[str]:

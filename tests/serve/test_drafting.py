@@ -71,6 +71,22 @@ def test_a_sentence_that_the_checks_refuse_is_written_again() -> None:
     assert all(section.attempts == 2 for section in result.sections if section.writer == "model")
 
 
+def test_a_section_that_is_long_enough_is_not_written_a_third_time() -> None:
+    """What fails twice seldom passes the third time; a section without its length is worth another try."""
+    refused = "The proposal is a no-brainer that guarantees risk-free returns to every member of the DAO."
+    long = (
+        f"{PLAIN} Creators could buy their own work through other wallets to collect the rebate. The treasury bears the"
+        " cost even if the listings do not recover. Unspent funds return to the treasury after the final report."
+        " A smaller rebate ran in the spring and was reported on to the members."
+    )
+    attempts = {}
+    for name, text in (("long", f"{long} {refused}"), ("short", refused)):
+        with ScriptedEndpoint(lambda _, text=text: text) as endpoint:
+            result, _ = draft(endpoint, request())
+        attempts[name] = next(section.attempts for section in result.sections if section.key == "risks")
+    assert attempts == {"long": 2, "short": 3}
+
+
 NEVER_PASSING = [
     "The budget is forty-five thousand dollars and will be paid to the creators over the season.",
     "The treasury paid 99,999 USDC for the earlier rebate according to the report of the office.",
