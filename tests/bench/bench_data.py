@@ -1,17 +1,19 @@
-"""How fast rows are made, whether memory stays flat, and how many proposals invert.
+"""How fast rows are made, whether memory stays flat, how many proposals invert, and whether ms-swift loads every row.
 
-    .venv-model/bin/python -m tests.bench.bench_data [speed] [memory] [yield]
+    .venv-model/bin/python -m tests.bench.bench_data [speed] [memory] [yield] [loading]
 
 `speed` runs the same mapping as a stream and as `datasets.map` over one Parquet shard of shared proposals. `memory`
 builds a cut from made-up proposals, 1x and 20x as many, each in a fresh process, and prints the highest resident size
-of any process. `yield` inverts every shared proposal. Times are seconds of processor time: other work on the machine
-does not count.
+of any process. `yield` inverts every shared proposal. `loading` has ms-swift load every file of rows of the cut that
+`recipes/configs/data.yaml` builds, strictly, and compares the counts: exit code 1 where a row is lost. It is run only
+when asked for, since it needs the cut. Times are seconds of processor time: other work on the machine does not count.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -30,6 +32,7 @@ from data_prep.units import PROPOSALS, UNIT, parquet
 from proposal.template import load_template
 from tests.conftest import shared_data_folder
 
+CUT = Path("data/cuts/governance")
 SAMPLE = 96
 ONE, TWENTY = 60, 1_200
 PLAN = StreamPlan(load_split(), row_sets=tuple(method for method in METHODS if method != "dpo"))
@@ -113,7 +116,7 @@ def report_memory(folder: Path) -> Iterator[str]:
     yield f"20x the input takes {sizes[1] / sizes[0]:.2f}x the memory"
 
 
-def report_yield() -> Iterator[str]:
+def report_yield(_folder: Path) -> Iterator[str]:
     """Invert every shared proposal; tell how many come back exactly, and how many figures have names."""
     template, started = load_template(TEMPLATE), time.process_time()
     usable = inverted = sections = lost = 0
@@ -133,15 +136,36 @@ def report_yield() -> Iterator[str]:
     yield f"figures that their sentence names: {sum(named):,} of {len(named):,} ({sum(named) / len(named):.0%})"
 
 
+def report_loading(_folder: Path) -> Iterator[str]:
+    """Load every file of rows as a run of ms-swift does; yields LOST where it has fewer than the file."""
+    from swift import load_dataset
+
+    if not CUT.is_dir():
+        raise SystemExit(f"no {CUT}: python -m data_prep.build recipes/configs/data.yaml")
+    folder = CUT.resolve()
+    os.environ["ROOT_IMAGE_DIR"] = str(folder)
+    for path in (folder / side / f"{method}.jsonl" for side in ("", "validation", "held_out") for method in METHODS):
+        written = len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else 0
+        if written:
+            dataset, _ = load_dataset([str(path)], strict=True, num_proc=1, remove_unused_columns=False)
+            verdict = "all" if len(dataset) == written else "LOST"
+            yield f"{path.relative_to(folder)}: ms-swift loads {len(dataset):,} of {written:,} rows: {verdict}"
+
+
 def main() -> int:
     asked = sys.argv[1:] or ["speed", "memory", "yield"]
+    reports = {"speed": report_speed, "memory": report_memory, "yield": report_yield, "loading": report_loading}
+    unknown = [name for name in asked if name not in reports]
+    if unknown:
+        raise SystemExit(f"'{unknown[0]}' is none of: {', '.join(reports)}")
+    lost = False
     with tempfile.TemporaryDirectory(prefix="dao-agent-bench-") as folder:
         (Path(folder) / "out").mkdir()
         for name in asked:
-            report = {"speed": report_speed, "memory": report_memory}.get(name)
-            for line in report(Path(folder)) if report else report_yield():
+            for line in reports[name](Path(folder)):
                 print(line, flush=True)
-    return 0
+                lost = lost or line.endswith("LOST")
+    return int(lost)
 
 
 if __name__ == "__main__":

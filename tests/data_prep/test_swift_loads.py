@@ -50,7 +50,7 @@ def count(path: Path) -> int:
     return sum(1 for line in path.read_text(encoding="utf-8").splitlines() if line)
 
 
-@pytest.mark.parametrize("method", ["sft", "dpo", "grpo"])
+@pytest.mark.parametrize("method", ["sft", "sft_best", "dpo", "grpo", "grpo_best"])
 def test_a_cut_loads_strictly_and_whole(cut: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = cut / f"{method}.jsonl"
     assert len(loaded(path, monkeypatch)) == count(path) > 0
