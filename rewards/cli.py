@@ -33,6 +33,7 @@ from rewards.replaying import (
     read_log,
     report,
     score_again,
+    void_shares,
 )
 from rewards.rows import Task
 from rewards.timing import measure, memory_growth
@@ -115,7 +116,7 @@ def replay_command(
             json.dumps(
                 {
                     "components": [_fields(one) for one in found],
-                    "advice": advice(found),
+                    "advice": advice(found, void_shares(logged)),
                     "correlations": correlations(logged)[:6],
                 }
             )
@@ -269,7 +270,7 @@ def _print_report(logged: Sequence[Logged], found: Sequence[ComponentReport]) ->
         typer.echo(f"{one.metric:22} {one.mean:6.3f} {one.first:6.3f} {one.last:6.3f} {shares}")
     for left, right, value in correlations(logged)[:3]:
         typer.echo(f"correlation {left} ~ {right}: {value:+.2f}")
-    for line in advice(found):
+    for line in advice(found, void_shares(logged)):
         typer.echo(f"advice: {line}")
 
 

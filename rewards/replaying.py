@@ -22,6 +22,9 @@ SATURATED_AT = 0.98
 LIVELY_SPREAD = 0.03
 """A component whose spread within groups is below this teaches nothing."""
 
+MANY_VOID = 0.2
+"""Share of the last completions with 0 from every reward from which, if it has doubled, something drives them there."""
+
 FALL, FALL_ERRORS = 0.05, 2.0
 """A fall over a run is told from this size, and from so many standard errors of the difference."""
 
@@ -129,10 +132,23 @@ def report(logged: Sequence[Logged]) -> list[ComponentReport]:
     return found
 
 
-def advice(reports: Sequence[ComponentReport]) -> list[str]:
-    """Return what the numbers suggest, in words."""
+def void_shares(logged: Sequence[Logged]) -> tuple[float, float]:
+    """Return the shares of the first and the last tenth that every reward gave 0: cut off, or refused by a gate."""
+    void = [float(not any(one.values.values())) for one in logged]
+    tenth = max(1, len(void) // 10)
+    return fmean(void[:tenth]), fmean(void[-tenth:])
+
+
+def advice(reports: Sequence[ComponentReport], void: tuple[float, float] = (0.0, 0.0)) -> list[str]:
+    """Return what the numbers suggest, in words; `void` as `void_shares` gives it."""
     names = {reward.metric: reward for reward in REWARDS}
     found = []
+    if void[1] > max(MANY_VOID, 2 * void[0]):
+        found.append(
+            f"{void[1]:.0%} of the last completions have 0 from every reward, {void[0]:.0%} of the first: they run into"
+            " max_completion_length, which overlong_filter keeps from being punished, or into a gate that `reward"
+            " explain` names"
+        )
     for one in reports:
         if not names[one.metric].sixteenths:
             continue

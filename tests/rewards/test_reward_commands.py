@@ -230,6 +230,16 @@ def test_what_a_run_cut_off_is_not_taken_for_a_change_of_the_rewards(tmp_path: P
     assert "changed since the run" not in done.stdout
 
 
+def test_a_run_whose_texts_no_longer_end_is_told_why_its_rewards_fall(tmp_path: Path) -> None:
+    lines = log_lines(20)
+    for line in lines[-4:]:
+        line["DataCitation"] = line["ToneNeutrality"] = [0.0] * 8
+    done = run("replay", write_log(tmp_path / "completions.jsonl", lines))
+    assert "100% of the last completions have 0 from every reward, 0% of the first" in done.stdout
+    assert "overlong_filter" in done.stdout
+    assert "from every reward" not in run("replay", write_log(tmp_path / "good.jsonl", log_lines(20))).stdout
+
+
 def test_a_fall_is_told_only_where_there_is_more_than_chance(tmp_path: Path) -> None:
     few, many = log_lines(2), log_lines(40)
     for line in (*few, *many):
