@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from recipes.interrupts import terminable
 from recipes.progress import LOG_FILE, Display, LogReader, Throughput, display_for, step_of
 from recipes.stalls import (
     DEFAULT_MINUTES,
@@ -55,10 +56,9 @@ def supervise(command: Sequence[str], environment: Mapping[str, str], *, run: Pa
     stacks = prepare_stacks(run, node_name(STACKS_FOLDER))
     display = display_for(run.name)
     process: subprocess.Popen[bytes] | None = None
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         reader = LogReader(run / LOG_FILE, from_end=True)
-        with (run / node_name(OUTPUT_FILE)).open("ab") as output:
+        with terminable(), (run / node_name(OUTPUT_FILE)).open("ab") as output:
             process = subprocess.Popen(
                 command, env=with_stacks(environment, stacks), start_new_session=True, stdout=output,
                 stderr=subprocess.STDOUT,
@@ -71,7 +71,6 @@ def supervise(command: Sequence[str], environment: Mapping[str, str], *, run: Pa
         return INTERRUPTED
     finally:
         display.stop()
-        signal.signal(signal.SIGTERM, before)
         remove_unused_stacks(stacks)
 
 
@@ -147,7 +146,3 @@ def end_group(process: subprocess.Popen[bytes], stacks: Path) -> None:
     for left in live_processes(stacks):
         with contextlib.suppress(ProcessLookupError):
             os.kill(left, signal.SIGKILL)
-
-
-def _interrupt(signum: int, frame: object) -> None:  # noqa: ARG001
-    raise KeyboardInterrupt

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from proposal.errors import ConfigError, UpstreamError
 from recipes.draftbench.plan import BASE, EMBEDDED, SystemPlan
+from recipes.interrupts import terminable
 
 READY_SECONDS = 900.0
 STOP_SECONDS = 30.0
@@ -43,8 +44,9 @@ def served(model: str) -> Iterator[str]:
         command += ["--model", model]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        _wait_ready(process, port, model)
-        yield f"http://127.0.0.1:{port}/v1"
+        with terminable():
+            _wait_ready(process, port, model)
+            yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):

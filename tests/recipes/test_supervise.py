@@ -95,3 +95,27 @@ def test_ending_the_launcher_ends_what_its_command_started(tmp_path: Path) -> No
     launcher.send_signal(signal.SIGTERM)
     assert launcher.wait(90) == INTERRUPTED
     wait_until(lambda: not is_alive(sleeper))
+
+
+def test_an_evaluation_that_is_ended_leaves_no_model_server(tmp_path: Path) -> None:
+    """A stand-in that never gets ready takes the server's place: what counts is that nothing is left running."""
+    server = tmp_path / "server.py"
+    server.write_text(
+        f"#!{sys.executable}\nimport os, pathlib, time\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\ntime.sleep(600)\n"
+    )
+    server.chmod(0o755)
+    code = (
+        "from recipes.draftbench import serving\n"
+        f"serving.agent_command = lambda: {str(server)!r}\n"
+        "with serving.served('embedded'): pass\n"
+    )
+    evaluation = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text())
+        evaluation.terminate()
+        assert evaluation.wait(60) != 0
+    finally:
+        evaluation.kill()
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not is_alive(pid))
