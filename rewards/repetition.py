@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import chain
+
+from proposal.template_schema import WORDS_TO_CHARACTERS
+from proposal.values import Language
+
+RUN: Mapping[Language, int] = {"en": 4, "zh": 4 * WORDS_TO_CHARACTERS[1] // WORDS_TO_CHARACTERS[0]}
+"""Tokens of a run that counts as repeated: four words; a Chinese token is one character."""
 
 NEAR = 0.8
 """Share of common words (Jaccard) from which two sentences count as the same."""
@@ -45,11 +51,20 @@ def near_duplicates(sentences: Sequence[Sequence[str]], marks: Sequence[frozense
     return found
 
 
-def repeated_share(tokens: Sequence[str], length: int = 4) -> float:
+def runs_of(tokens: Sequence[str], length: int) -> list[tuple[str, ...]]:
+    """Return every run of so many tokens, in order.
+
+    >>> runs_of(["a", "b", "c"], 2)
+    [('a', 'b'), ('b', 'c')]
+    """
+    return list(zip(*(tokens[place:] for place in range(length)), strict=False))
+
+
+def repeated_share(tokens: Sequence[str], length: int = RUN["en"]) -> float:
     """Return the share of runs of so many tokens that occurred before.
 
     >>> repeated_share("a b c d a b c d".split())
     0.2
     """
-    runs = list(zip(*(tokens[place:] for place in range(length)), strict=False))
+    runs = runs_of(tokens, length)
     return 1 - len(set(runs)) / len(runs) if runs else 0.0

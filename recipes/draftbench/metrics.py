@@ -20,11 +20,10 @@ from data_prep.draftbench import BenchItem, ItemDraft, template_for
 from data_prep.rows import draft_sections
 from proposal.evidence import index_evidence
 from proposal.findings import blocks
-from proposal.template_schema import WORDS_TO_CHARACTERS
 from proposal.values import Language
 from rewards import Analysis, Task, analyse
 from rewards.compliance import compliance
-from rewards.repetition import repeated_share
+from rewards.repetition import RUN, repeated_share
 from rewards.structure import template_adherence
 from rewards.tone import GRAVE, NOT_NEUTRAL, sentence_severity
 from rewards.wording import tokens, words
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 
 SECTION_FAULTS = frozenset({"empty", "missing", "order", "twice", "extra", "title"})
 """Reasons of `template_adherence` that are about which sections there are, not about what stands in them."""
-
-RUN: Mapping[Language, int] = {"en": 4, "zh": 4 * WORDS_TO_CHARACTERS[1] // WORDS_TO_CHARACTERS[0]}
-"""Tokens of a run that counts as repeated: four words; a Chinese token is one character."""
 
 Scores = dict[str, float | None]
 

@@ -16,7 +16,7 @@ from proposal.template import SectionSpec
 from serve.preparing import Prepared
 from serve.screening.figures import faults, misplaced_figures, restated, without_needless_marks
 from serve.screening.grounding import invented_names, told_as_past, ungrounded
-from serve.screening.wording import echoes, loaded, malformed, repeats, says_again
+from serve.screening.wording import echoes, loaded, malformed, repeats, reruns, says_again
 
 __all__ = ["objections", "without_needless_marks"]
 
@@ -30,7 +30,11 @@ def objections(
     """
     language = job.request.brief.language
     reasons = [*malformed(sentence), *loaded(sentence), *invented_names(sentence, job), *told_as_past(sentence, job)]
-    if repeats(sentence, others) or says_again(sentence, others, job.labels, language):
+    if (
+        repeats(sentence, others)
+        or says_again(sentence, others, job.labels, language)
+        or reruns(sentence, others, language)
+    ):
         reasons.append("repeats another sentence")
     if restated(sentence, others):
         reasons.append("states nothing but figures that stand there already")
