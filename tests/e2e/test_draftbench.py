@@ -88,8 +88,9 @@ def test_a_broken_adapter_does_not_pass_the_promotion_gate(tmp_path: Path) -> No
     plan = a_plan(tmp_path, systems)
     command = [sys.executable, "recipes/evaluate.py", str(plan)]
     subprocess.run([*command, "--freeze"], cwd=ROOT, check=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, check=True, timeout=800)
     gate = subprocess.run(
-        [*command, "--gate", "broken"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=800
+        [*command, "--gate", "broken"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )
     assert gate.returncode == 3, gate.stderr
     for metric in ("coverage may be worse", "citation_f1 may be worse", "adherence_strict is 0.000"):
