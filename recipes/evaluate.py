@@ -143,7 +143,7 @@ def report(plan: EvaluationPlan, items: Sequence[BenchItem]) -> Comparison:
             )
         )
     if not systems:
-        raise InputError("no system has a draft", where=str(plan.out), fix="run without --score and --gate: they read only")
+        raise InputError("no system has a draft", where=str(plan.out), fix="run without --score and --gate")
     clusters = {item.id: item.dao for item in items}
     found = compare(systems, clusters)
     about = {
