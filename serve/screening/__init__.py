@@ -15,7 +15,7 @@ from proposal.slots import SLOT
 from proposal.template import SectionSpec
 from serve.preparing import Prepared
 from serve.screening.figures import faults, misplaced_figures, restated, without_needless_marks
-from serve.screening.grounding import invented_names, told_as_past, ungrounded
+from serve.screening.grounding import invented_names, told_as_past, told_as_to_come, ungrounded
 from serve.screening.wording import echoes, loaded, malformed, repeats, reruns, says_again
 
 __all__ = ["objections", "without_needless_marks"]
@@ -29,7 +29,8 @@ def objections(
     `figures` is how many of them its model can put into one sentence; 0 for any number.
     """
     language = job.request.brief.language
-    reasons = [*malformed(sentence), *loaded(sentence), *invented_names(sentence, job), *told_as_past(sentence, job)]
+    reasons = [*malformed(sentence), *loaded(sentence), *invented_names(sentence, job)]
+    reasons += [*told_as_past(sentence, job), *told_as_to_come(sentence, job)]
     if (
         repeats(sentence, others)
         or says_again(sentence, others, job.labels, language)

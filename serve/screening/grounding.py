@@ -1,4 +1,4 @@
-"""What a sentence is about: whether brief and evidence name it, and whether it tells of days to come as past."""
+"""What a sentence is about: whether brief and evidence name it, and whether it tells of the right time."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ MIN_FOREIGN = 2
 """Terms that are found nowhere from which they are no chance: the verb alone may be the writer's own."""
 
 _PAST = re.compile(r"\b(?:was|were|had|(?:has|have) (?:[a-z]+ly )?(?:been|[a-z]+ed))\b", re.IGNORECASE)
+
+_TO_COME = re.compile(r"\b(?:will|shall)(?: [a-z]+){0,3} \{\{(?P<slot>E\d+\.[a-z0-9_]+)\}\}")
+"""A figure of evidence that the sentence says will be: "the turnout will be 71.4%"."""
 
 
 def ungrounded(sentence: str, spec: SectionSpec, job: Prepared) -> list[str]:
@@ -56,3 +59,18 @@ def told_as_past(sentence: str, job: Prepared) -> list[str]:
         return []
     latest = max((item.retrieved_at.date().isoformat() for item in job.evidence.values()), default="")
     return [f"{slot} is told as past" for slot in days if slot[:2] == "P." and str(parameters[slot[2:]].value) > latest]
+
+
+def told_as_to_come(sentence: str, job: Prepared) -> list[str]:
+    """Return the slots of evidence that an English sentence tells as still to come: evidence states what is or was.
+
+    A day may lie ahead ("the vote will end on …"), so dates are left alone.
+    """
+    owners = job.evidence
+    return [
+        f"{slot} is told as to come"
+        for match in _TO_COME.finditer(sentence)
+        if (item := owners.get((slot := match["slot"]).partition(".")[0]))
+        and (value := item.values.get(slot.partition(".")[2]))
+        and value.unit != "date"
+    ]

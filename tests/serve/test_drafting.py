@@ -102,6 +102,7 @@ NEVER_PASSING = [
     "The programme has been published on {{P.start_date}} in the report.",
     "The marketplace is consistently leading the creator economy by pioneering sales of creators.",
     "Rebates are paid on sales to wallets that are not linked or {{P.budget_total}} to the creators.",
+    "The share of voting power for the spring rebate will be {{E5.share_for}}.",
     "The programme covers the rebates paid to creators {{P.budget_rebates}}.",
     "The rebates to creators {{P.budget_rebates}} will be paid from the treasury of the DAO.",
 ]
