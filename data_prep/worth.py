@@ -64,7 +64,7 @@ def best_rows(case: Case, template: Template) -> Iterator[BestRow | Drop]:
 
 
 def best_prompts(case: Case, template: Template) -> Iterator[BestPromptRow]:
-    """Yield the prompts whose own text is worth imitating and states a figure.
+    """Yield the prompts whose own text is worth imitating and states a figure or names a gap.
 
     A prompt that has nothing to state gives full marks to almost any text, and one whose figures have no names gives
     them to nobody: neither tells completions apart. Nothing is lost with the others: all prompts stand in `grpo`, and

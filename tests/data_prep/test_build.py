@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,16 @@ def test_the_examples_give_rows_of_every_method_and_lose_none(cut: Path) -> None
     assert len(whole) == 3
     assert manifest["rows"]["sft"] - len(whole) == manifest["rows"]["grpo"] >= 15
     assert manifest["rows"]["dpo"] >= 40
+
+
+def test_the_best_prompts_are_those_whose_text_is_worth_imitating_and_has_slots(cut: Path) -> None:
+    def of(name: str) -> dict[tuple[object, object], dict[str, Any]]:
+        return {(row["dao_source"], row["dao_section"]): row for row in lines(cut / name)}
+
+    prompts, chosen, texts = of("grpo.jsonl"), of("grpo_best.jsonl"), of("sft_best.jsonl")
+    assert chosen.keys() == {key for key, row in texts.items() if "{{" in row["messages"][-1]["content"]}
+    assert 0 < len(chosen) < len(prompts)
+    assert all(prompts[key] == row for key, row in chosen.items())
 
 
 @pytest.mark.parametrize("method", ROW_OF)
