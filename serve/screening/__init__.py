@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from proposal.slots import SLOT
 from proposal.template import SectionSpec
 from serve.preparing import Prepared
-from serve.screening.figures import faults, misplaced_figures, restated, without_needless_marks
+from serve.screening.figures import faults, misplaced_figures, names_only, restated, without_needless_marks
 from serve.screening.grounding import invented_names, told_as_past, told_as_to_come, ungrounded
 from serve.screening.wording import echoes, loaded, malformed, repeats, reruns, says_again
 
@@ -37,6 +37,8 @@ def objections(
         or reruns(sentence, others, language)
     ):
         reasons.append("repeats another sentence")
+    if names_only(sentence, job):
+        reasons.append("names a figure and says nothing of it")
     if restated(sentence, others):
         reasons.append("states nothing but figures that stand there already")
     if figures and len(SLOT.findall(sentence)) > figures:

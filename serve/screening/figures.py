@@ -72,6 +72,13 @@ def stated_twice(sentence: str) -> list[str]:
     return [slot for slot, count in Counter(SLOT.findall(sentence)).items() if count > 1]
 
 
+def names_only(sentence: str, job: Prepared) -> bool:
+    """Tell whether a sentence only names what a planned figure measures: "The creators who signed the request."."""
+    said = terms(unmarked(sentence))
+    facts = (fact for facts in job.plan.values() for fact in facts)
+    return bool(said) and not SLOT.search(sentence) and any(said <= terms(fact.subject) for fact in facts)
+
+
 def ungoverned(sentence: str, job: Prepared) -> list[str]:
     """Return the figures of an English sentence that hang on a noun or on another slot: "the price impact 4%.".
 

@@ -103,6 +103,8 @@ NEVER_PASSING = [
     "The marketplace is consistently leading the creator economy by pioneering sales of creators.",
     "Rebates are paid on sales to wallets that are not linked or {{P.budget_total}} to the creators.",
     "The share of voting power for the spring rebate will be {{E5.share_for}}.",
+    "The creators who signed the request.",
+    "This change from creator sales in the second quarter to creator sales in the third quarter.",
     "The programme covers the rebates paid to creators {{P.budget_rebates}}.",
     "The rebates to creators {{P.budget_rebates}} will be paid from the treasury of the DAO.",
 ]
