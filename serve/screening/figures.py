@@ -74,9 +74,9 @@ def stated_twice(sentence: str) -> list[str]:
 
 def names_only(sentence: str, job: Prepared) -> bool:
     """Tell whether a sentence only names what a planned figure measures: "The creators who signed the request."."""
-    said = terms(unmarked(sentence))
-    facts = (fact for facts in job.plan.values() for fact in facts)
-    return bool(said) and not SLOT.search(sentence) and any(said <= terms(fact.subject) for fact in facts)
+    if SLOT.search(sentence) or not (said := terms(unmarked(sentence))):
+        return False
+    return any(said <= terms(fact.subject) for facts in job.plan.values() for fact in facts)
 
 
 def ungoverned(sentence: str, job: Prepared) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from proposal.slots import SLOT
+from proposal.slots import SLOT, resolve
 from proposal.template import SectionSpec
 from proposal.values import Language
 from rewards.wording import GENERIC, terms
@@ -24,7 +24,7 @@ MIN_FOREIGN = 2
 
 _PAST = re.compile(r"\b(?:was|were|had|(?:has|have) (?:[a-z]+ly )?(?:been|[a-z]+ed))\b", re.IGNORECASE)
 
-_TO_COME = re.compile(r"\b(?:will|shall)(?: [a-z]+){0,3} \{\{(?P<slot>E\d+\.[a-z0-9_]+)\}\}")
+_TO_COME = re.compile(r"\b(?:will|shall)(?: [a-z]+){0,3} \{\{(E\d+\.[a-z0-9_]+)\}\}")
 """A figure of evidence that the sentence says will be: "the turnout will be 71.4%"."""
 
 
@@ -66,11 +66,6 @@ def told_as_to_come(sentence: str, job: Prepared) -> list[str]:
 
     A day may lie ahead ("the vote will end on …"), so dates are left alone.
     """
-    owners = job.evidence
-    return [
-        f"{slot} is told as to come"
-        for match in _TO_COME.finditer(sentence)
-        if (item := owners.get((slot := match["slot"]).partition(".")[0]))
-        and (value := item.values.get(slot.partition(".")[2]))
-        and value.unit != "date"
-    ]
+    brief = job.request.brief
+    found = {slot: resolve(slot, job.evidence, brief, brief.language).value for slot in _TO_COME.findall(sentence)}
+    return [f"{slot} is told as to come" for slot, value in found.items() if value is not None and value.unit != "date"]
