@@ -15,7 +15,9 @@ from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
+from data_prep.keys import figure_key, reference_key
 from data_prep.naming import Naming, name_figure
+from data_prep.points import points
 from data_prep.proposals import Proposal
 from data_prep.prose import Edit, Prose, Source, prose_of
 from data_prep.records import Case, Drop
@@ -36,12 +38,6 @@ OWN_WORDS = frozenset({"specification", "timeline"})
 
 _TOKEN = re.compile(r"[^\s]*[0-9][^\s]*")
 _EDGES = "\"'“”‘’()[]{}<>.,;:!?…*_"
-_WORD = re.compile(r"[A-Za-z][A-Za-z'’-]{0,30}")
-_STOP = frozenset(
-    "a an the of to in on at by for and or with that which from as is are be been was were will would shall should "  # noqa: SIM905
-    "this these those it its their our we they have has had not no can could may might must into than then also any all"
-    "".split()
-)
 _TYPES: tuple[tuple[str, ProposalType], ...] = (
     ("grant", "grants"),
     ("fund", "funding"),
@@ -113,7 +109,7 @@ class _Ledger:
             owner = "P" if source is None else self.item(source)
             names = self.values.setdefault(owner, {})
             naming = _naming(span, sentence)
-            name = _unique(_key(paragraph, span, naming.topic), names)
+            name = _unique(_key(paragraph, span, sentence, naming.topic), names)
             labelled = naming.label and naming.label not in self.labels
             self.labels.add(naming.label)
             names[name] = span.value.model_copy(update={"label": naming.label}) if labelled else span.value
@@ -313,22 +309,12 @@ def _naming(span: Span, sentence: Sentence | None) -> Naming:
     return name_figure(sentence.text, span.start - sentence.start, span.end - sentence.start, span.value)
 
 
-def _key(paragraph: str, span: Span, topic: str) -> str:
-    """Return the key of a value: a name as it stands ("hip_51"), a figure by a phrase near it."""
-    printed = paragraph[span.start : span.end]
-    if not span.states and re.match(r"[A-Za-z][^\s]{0,19}\Z", printed):
-        return "_".join(re.findall(r"[a-z0-9]+", printed.lower()))
-    return _slug(topic or " ".join(_words(paragraph[: span.start])[-5:]))
-
-
-def _words(text: str) -> list[str]:
-    """Return the whole words of a text; a token with a digit is none, nor is a letter that stands beside one."""
-    return [match[0] for token in text.split() if not _has_digit(token) for match in _WORD.finditer(token)]
-
-
-def _slug(label: str) -> str:
-    words = [word for word in re.findall(r"[a-z]+", label.lower()) if word not in _STOP]
-    return "_".join(words)[:32].strip("_") or "figure"
+def _key(paragraph: str, span: Span, sentence: Sentence | None, topic: str) -> str:
+    """Return the key of a value: a figure's by its topic, that of a name by the name."""
+    if span.states:
+        return figure_key(topic, span.value)
+    start, text = (sentence.start, sentence.text) if sentence and span.end <= sentence.end else (0, paragraph)
+    return reference_key(text, span.start - start, span.end - start, span.value)
 
 
 def _unique(slug: str, taken: Mapping[str, Value]) -> str:
@@ -344,7 +330,7 @@ def _unique(slug: str, taken: Mapping[str, Value]) -> str:
 
 def _case(ledger: _Ledger, sections: Mapping[str, Section]) -> Case:
     evidence = {item_id: _evidence(item_id, source, ledger) for item_id, source in ledger.sources.items()}
-    notes = {key: points(section.original) for key, section in sections.items()}
+    notes = {key: told for key, section in sections.items() if (told := points(section.original))}
     slotted = {key: section.slotted for key, section in sections.items()}
     return Case(ledger.proposal.id, _brief(ledger, notes), evidence, slotted)
 
@@ -381,15 +367,6 @@ def _evidence(item_id: str, source: Source, ledger: _Ledger) -> Evidence:
         retrieved_at=dt.datetime.combine(proposal.created, dt.time(), dt.UTC),
         values=ledger.values.get(item_id, {}),
     )
-
-
-def points(prose: str) -> str:
-    """Return what a section is about as bare words, so that a writer has the matter without the sentences."""
-    lines = []
-    for sentence in parse(prose).sentences[:8]:
-        words = [word for word in _WORD.findall(sentence.text) if word.lower() not in _STOP and len(word) > 2]
-        lines.append(" ".join(dict.fromkeys(words[:9])))
-    return "; ".join(line for line in lines if line)[:1_200]
 
 
 def _verified(inverted: Inverted) -> Inverted:

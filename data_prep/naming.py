@@ -25,6 +25,9 @@ MAX_APART = 8
 """Most words between a phrase and the figure it names."""
 
 _WORD = re.compile(r"[^\W\d_][^\W_]*(?:[-'’/&][^\W\d_]+)*|[^\s\w]", re.ASCII)
+_COMMAND = re.compile(r"\\[A-Za-z]+")
+"""A command of TeX: what it prints is no word."""
+
 _NOUNS = ("NN", "NNS", "NNP", "NNPS")
 _ENDING_A_PHRASE = ("IN", "TO", "VBZ", "VBD", "MD")
 _LINKS = ("of", "for", "in", "on")
@@ -66,10 +69,29 @@ _NO_NAMES = frozenset(
 )
 """Words that are no name of a figure, though a tagger may call them nouns."""
 
+_NUMBERED = frozenset(
+    "proposal sip sccp aip hip mip rpip yip lip phase part step stage layer version level tier table section epoch "  # noqa: SIM905
+    "round option solution line issue".split()
+)
+"""Words before the number of a document or of one among several."""
+
 _PERIODS = ("next", "last", "past", "first", "previous", "every", "each", "per")
 """Words before a length of time that say when, not how long what is."""
 
-_NO_START = frozenset("given based said according using including".split())  # noqa: SIM905
+_NO_HEADS = frozenset(
+    "rest half middle bottom majority subject mind point everyone someone upto vs list newline argument news "  # noqa: SIM905
+    "cumulative monday tuesday wednesday thursday friday saturday sunday jan feb mar apr jun jul aug sep sept oct nov "
+    "dec utc gmt est pst cet eta eg ie etc worth need deployed eligible relative secures supercedes necessary "
+    "nessecary apart appart actuality able".split()
+)
+"""Words at which no name ends: they tell where a figure stands or when, or an abbreviation that is read as a noun."""
+
+_NO_START = frozenset(
+    "given based said according using including been seen taking able recommend".split()  # noqa: SIM905
+)
+_NOUNS_IN_LY = frozenset("supply assembly family anomaly monopoly".split())  # noqa: SIM905
+_MIN_ADVERB = 6
+"""Letters from which a word in -ly is taken for an adverb, however it is spelt and whatever the tagger says."""
 
 _MONTHS = frozenset(
     "january february march april may june july august september october november december st nd rd th".split()  # noqa: SIM905
@@ -116,6 +138,20 @@ def name_figure(sentence: str, start: int, end: int, value: Value) -> Naming:
     return Naming(label if len(label.split()) <= MAX_WORDS else "", before or behind or _near(tokens, place))
 
 
+def name_reference(sentence: str, start: int, end: int) -> str:
+    """Return the noun phrase that leads up to a token which states nothing: an address, or the number of something.
+
+    >>> text = "The second part follows in Phase 2 of it."
+    >>> name_reference(text, text.index("2"), text.index("2") + 1)
+    'Phase'
+    """
+    tokens = _tagged(sentence, start, end)
+    place = next((place for place, token in enumerate(tokens) if token.text == FIGURE), 0)
+    if place and tokens[place - 1].text.lower() in _NUMBERED:
+        return tokens[place - 1].text
+    return _before(tokens, place, is_date=False)
+
+
 def _named(before: str, behind: str, tokens: Sequence[_Token], place: int, value: Value) -> str:
     lead = _leading_up(tokens, place)
     if value.unit == "date":
@@ -153,7 +189,7 @@ def _tagged(sentence: str, start: int, end: int) -> tuple[_Token, ...]:
 def _words(text: str) -> list[str]:
     """Return words and marks; a word with a digit becomes a stand-in, since a name holds no digit."""
     words = []
-    for token in text.split():
+    for token in _COMMAND.sub(" ", text).split():
         if any(map(str.isdigit, token)):
             words += [OTHER, *re.findall(r"[,;:.)]+\Z", token)[:1]]
         else:
@@ -222,8 +258,18 @@ def _near(tokens: Sequence[_Token], place: int) -> str:
 
 
 def _is_empty(tokens: Sequence[_Token], place: int) -> bool:
+    if not _is_head(tokens[place].text):
+        return True
     last = tokens[place - 1] if place else None
     return _is_empty_word(tokens[place]) and not (last and (last.is_noun or last.describes))
+
+
+def _is_head(word: str) -> bool:
+    """Tell whether a name may end at a word: not at a letter, a day, a month, an owner ("Ana's") or an adverb."""
+    plain = word.lower()
+    if plain.endswith("ly") and len(plain) >= _MIN_ADVERB and plain not in _NOUNS_IN_LY:
+        return False
+    return len(plain) > 1 and plain not in _NO_HEADS | _MONTHS and not re.search(r"['’][a-z]{0,2}\Z", plain)
 
 
 def _is_empty_word(token: _Token) -> bool:
@@ -285,7 +331,7 @@ def _behind(tokens: Sequence[_Token], place: int) -> str:
     while last > first and not tokens[last - 1].is_noun:
         last -= 1
     words = [token.text for token in tokens[first:last]]
-    return "" if not words or words[-1].lower() in _EMPTY | _MONTHS else " ".join(words)
+    return "" if not words or words[-1].lower() in _EMPTY or not _is_head(words[-1]) else " ".join(words)
 
 
 def _is_plural(phrase: str) -> bool:

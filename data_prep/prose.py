@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from proposal.document import Document, Section
 
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\(([^()\s]{1,2000})(?:\s[^()\n]{0,200})?\)")
+_REFERENCE = re.compile(r"\[([^\[\]\n]{1,300})\]\[[^\[\]\n]{0,200}\]")
 _BARE = re.compile(r"<?https?://[^\s<>()]{1,2000}>?")
 _FOOTNOTE = re.compile(r"\[\^[^\[\]\s]{1,40}\]:?")
 _MARKS = re.compile(r"\*{1,3}|(?<![A-Za-z0-9])_{1,3}(?=\S)|(?<=\S)_{1,3}(?![A-Za-z0-9])|`{1,3}|~~")
@@ -77,7 +78,11 @@ def _plain(text: str, sources: list[Source], edits: list[Edit]) -> str:
         sources.append(Source("", match[0].strip("<>").rstrip(".,;")))
         return ""
 
-    text = _BARE.sub(bare, _LINK.sub(link, text))
+    def reference(match: re.Match[str]) -> str:
+        edits.append(Edit("link", match[0]))
+        return match[1]
+
+    text = _BARE.sub(bare, _REFERENCE.sub(reference, _LINK.sub(link, text)))
     for kind, pattern in (("tag", _TAG), ("footnote", _FOOTNOTE), ("mark", _MARKS)):
         edits += [Edit(kind, found) for found in _found(pattern, text)]
         text = pattern.sub("", text)

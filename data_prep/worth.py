@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
+from data_prep.keys import is_unnamed
 from data_prep.records import BestPromptRow, BestRow, Case, Drop, DropReason, GrpoRow
 from data_prep.rows import Prompt, answered, clean, fault, grpo_rows, prompts, required_ids
 from proposal.hashing import canonical_json
@@ -95,7 +96,8 @@ def _too_poor(text: str, prompt: Prompt) -> tuple[DropReason, str] | None:
 
 def _nameless(text: str, case: Case) -> list[str]:
     """Return the slots of figures that no words name; a text among the author's own values is a name itself."""
-    own = {f"P.{name}": value for name, value in case.brief.parameters.items() if value.is_number}
+    stated = {name: one for name, one in case.brief.parameters.items() if one.is_number or is_unnamed(name)}
+    own = {f"P.{name}": value for name, value in stated.items()}
     given = {f"{item.id}.{name}": value for item in case.evidence.values() for name, value in item.values.items()}
     values = own | given
     return [body for body in SLOT.findall(text) if body in values and not values[body].label_in(case.brief.language)]

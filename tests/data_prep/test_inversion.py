@@ -219,6 +219,25 @@ def test_prose_keeps_words_and_drops_marks() -> None:
     assert [source.url for source in prose.sources] == ["https://x.example.org/a_b", "https://y.example.org"]
 
 
+def test_the_words_of_a_reference_link_stay_without_its_target() -> None:
+    document = parse("## A\n\nAs in [HIP-51][hip-51] and [the plan][].\n")
+    prose = prose_of(document, document.sections[-1])
+    assert prose.text == "As in HIP-51 and the plan."
+    assert [edit.text for edit in prose.edits] == ["[HIP-51][hip-51]", "[the plan][]"]
+
+
+def test_parameters_have_names_and_points_no_remains_of_numbers() -> None:
+    admin = "0x" + "00112233" * 5
+    body = f"""## Specification
+
+Additionally {admin} becomes the emission admin for the pool, as the council of HIP-51 asked in its last report.
+Everything else stays as it is in the pool until the members of the council decide on it again.
+"""
+    result = invert(a_proposal(body=body), GENERIC)
+    assert sorted(result.case.brief.parameters) == ["address", "hip_51"]
+    assert result.case.brief.notes["specification"].startswith("Additionally becomes emission admin pool council asked")
+
+
 # --- variants -------------------------------------------------------------------------------------
 
 

@@ -48,6 +48,9 @@ def test_the_phrase_that_says_what_a_figure_measures_is_its_label(
         ("It answers in 1.1 seconds.", "1.1 seconds", "1.1", "seconds"),
         ("This is 2.5% of it.", "2.5%", "2.5", "%"),
         ("7%", "7%", "7", "%"),
+        ("The vast majority is 60%.", "60%", "60", "%"),  # where it stands, not what it is
+        ("Since Tuesday it is 60%.", "60%", "60", "%"),
+        ("It is Ana's at 60%.", "60%", "60", "%"),
     ],
 )
 def test_a_figure_that_its_sentence_does_not_name_has_no_label(
@@ -58,6 +61,11 @@ def test_a_figure_that_its_sentence_does_not_name_has_no_label(
 
 def test_a_figure_without_a_label_still_has_a_phrase_near_it_for_its_key() -> None:
     assert named("The treasury holds 40,000 USDC.", "40,000 USDC", "40000", "USDC").topic == "treasury"
+
+
+def test_no_topic_is_an_adverb_a_letter_or_a_command_of_a_formula() -> None:
+    for sentence in ("Additionaly 12 follow.", "Rates briefly, then 12.", "So n = 12.", r"It is \\frac 12."):
+        assert named(sentence, "12", "12", "count").topic in ("", "Rates")
 
 
 @pytest.mark.parametrize("sentence", ["", "12", "12 12 12", "of 12 of", "((( 12 )))", "x " * 400 + "12", "的12个"])
