@@ -1,8 +1,8 @@
 """What "good" is worth: pure scores of a completion, and the one visible tuple of them.
 
-    from rewards import REWARDS, analyse, read_task
-    analysis = analyse(completion, read_task(row, where="row 0"))
-    {reward.name: reward.score(analysis).value for reward in REWARDS}
+    from rewards import read_task, score_all
+    scores = score_all(completion, read_task(row, where="row 0"))
+    {name: score.value for name, score in scores.items()}
 
 Everything here is deterministic, runs on a CPU without torch, and never raises on what a model wrote. The specification
 of each component is the docstring of its module; `docs/rewards.md` is the guide.
@@ -11,18 +11,20 @@ of each component is the docstring of its module; `docs/rewards.md` is the guide
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
-from rewards.analysis import Analysis, analyse
+from rewards.analysis import Analysis, _analyse, analyse
 from rewards.brevity import brevity
 from rewards.citation import data_citation
 from rewards.compliance import compliance
 from rewards.composition import SIXTEENTHS, geometric
 from rewards.diagnostics import diag_coverage, diag_precision, diag_recall, diag_unsupported
 from rewards.faithfulness import numeric_faithfulness
+from rewards.gates import Stage
 from rewards.rows import COLUMNS, ColumnError, Task, read_task
 from rewards.score import Reason, Score
 from rewards.structure import template_adherence
@@ -39,9 +41,14 @@ __all__ = [
     "Score",
     "Task",
     "analyse",
+    "forget",
     "read_task",
     "reward_version",
+    "score_all",
 ]
+
+MAX_SCORED = 1_024
+"""Completions whose scores are kept: a trainer asks for one reward of a whole batch after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,27 @@ REWARDS: tuple[Reward, ...] = (
     Reward("dao_total", "DaoTotal", 0, dao_total),
 )
 """Every reward function that the plugin registers."""
+
+
+def score_all(completion: str, task: Task, *, truncated: bool = False, stage: Stage = "late") -> Mapping[str, Score]:
+    """Return the scores of a completion by the names of the rewards; they are worked out once and kept.
+
+    The analysis behind them is not kept: it is a thousand small objects, and every full garbage collection of the
+    trainer would walk through those of a whole batch.
+    """
+    return _score_all(completion, task, truncated, stage)
+
+
+@lru_cache(maxsize=MAX_SCORED)
+def _score_all(completion: str, task: Task, truncated: bool, stage: Stage) -> Mapping[str, Score]:
+    analysis = analyse(completion, task, truncated=truncated, stage=stage)
+    return MappingProxyType({reward.name: reward.score(analysis) for reward in REWARDS})
+
+
+def forget() -> None:
+    """Drop what is kept of completions: who times the rewards or compares two runs of them begins anew."""
+    _analyse.cache_clear()
+    _score_all.cache_clear()
 
 
 @lru_cache(maxsize=1)

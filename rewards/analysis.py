@@ -1,4 +1,4 @@
-"""One analysis of a completion, shared by all rewards: they run one after the other in the same process.
+"""One analysis of a completion, shared by all rewards.
 
 It reads the text once, settles what every figure and citation rests on, and counts. The components only turn these
 counts into numbers, so that they can never disagree about what the text says.
@@ -21,8 +21,8 @@ from rewards.rows import Task
 from rewards.score import Reason, Score
 from rewards.statements import Cite, Figure, Statement, outside_sentences, statements_of
 
-MAX_CACHED = 512
-"""Analyses kept: a batch of one rank fits, and memory stays flat over any number of completions."""
+MAX_CACHED = 16
+"""Analyses kept, for a caller that asks about a text in several steps; of a batch the scores are kept."""
 
 GAP = re.compile(r"\[(?:needs: |待补充：)")
 """A marked gap as slots print it: naming what is missing is about the proposal too."""
@@ -156,7 +156,7 @@ def _marks(statement: Statement) -> frozenset[tuple[str, str]]:
 
 def _count(statements: Sequence[Statement], headings: Sequence[Figure], ground: Ground) -> Counts:
     counts = Counts()
-    seen: Counter[tuple[str, str]] = Counter()
+    seen: dict[tuple[str, str], int] = {}
     for statement in statements:
         _mark_again(statement, seen)
         _count_figures(statement.figures, counts)
@@ -174,19 +174,20 @@ def _count(statements: Sequence[Statement], headings: Sequence[Figure], ground: 
     return counts
 
 
-def _mark_again(statement: Statement, seen: Counter[tuple[str, str]]) -> None:
+def _mark_again(statement: Statement, seen: dict[tuple[str, str], int]) -> None:
     """Mark a statement that only repeats figures stated before; too many repeats count against the text."""
     if statement.row or statement.reference or not statement.figures:
         return
-    keys = [figure.key for figure in _from_evidence(statement)]
+    keys = {figure.key for figure in _from_evidence(statement)}
     if not keys:
         return
-    if all(seen[one] for one in keys):
-        if max(seen[one] for one in keys) > FREE_REPEATS:
+    times = [seen.get(key, 0) for key in keys]
+    if all(times):
+        if max(times) > FREE_REPEATS:
             statement.repeats = True
         else:
             statement.again = True
-    seen.update(set(keys))
+    seen.update((key, before + 1) for key, before in zip(keys, times, strict=True))
 
 
 def _from_evidence(statement: Statement) -> list[Figure]:

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from rewards import REWARDS, analyse
-from rewards.analysis import _analyse
+from rewards import forget, score_all
 from rewards.rows import Task
 from rewards.score import STEPS
 
@@ -108,15 +107,15 @@ def fuzz(task: Task, *, count: int, seed: int, honest: Sequence[str] = ()) -> li
     for text in texts(count, seed, honest):
         started = time.process_time()
         try:
-            values = {reward.name: reward.score(analyse(text, task)).value for reward in REWARDS}
+            values = {name: score.value for name, score in score_all(text, task).items()}
         except Exception as error:  # the one place that may catch everything: finding it is the purpose
             broken.append(Broken("all", f"raised {type(error).__name__}: {error}", text))
             continue
         if time.process_time() - started > SECONDS_ALLOWED:
             broken.append(Broken("all", f"took {time.process_time() - started:.2f} s", text))
         broken += [Broken(name, f"gave {value}", text) for name, value in values.items() if not _is_step(value)]
-        _analyse.cache_clear()
-        again = {reward.name: reward.score(analyse(text, task)).value for reward in REWARDS}
+        forget()
+        again = {name: score.value for name, score in score_all(text, task).items()}
         broken += [
             Broken(name, f"gave {value}, then {again[name]}", text)
             for name, value in values.items()

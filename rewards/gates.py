@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import compress, count, pairwise
 from typing import Literal
 
 from proposal.checks.framework import CheckContext
@@ -107,11 +107,9 @@ def copied_share(text: str, ground: Ground) -> float:
     chinese = not text.isascii() and sum(token > "\u3000" for token in found) * 2 > len(found)
     size, known = (COPY_CHINESE, ground.copied_chinese) if chinese else (COPY_ENGLISH, ground.copied)
     covered, reach = 0, 0
-    heads = ground.copied_heads
-    if heads.isdisjoint(zip(found, found[1:], found[2:], strict=False)):
-        return 0.0
-    for place, head in enumerate(zip(found, found[1:], found[2:], strict=False)):
-        if head in heads and tuple(found[place : place + size]) in known:
+    heads = zip(found, found[1:], found[2:], strict=False)
+    for place in compress(count(), map(ground.copied_heads.__contains__, heads)):
+        if tuple(found[place : place + size]) in known:
             covered += place + size - max(place, reach)
             reach = place + size
     return covered / len(found) if found else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 
 from proposal.template_schema import WORDS_TO_CHARACTERS
@@ -30,7 +30,7 @@ def near_duplicates(sentences: Sequence[Sequence[str]], marks: Sequence[frozense
     for words in sets:
         recurring |= known & words
         known |= words
-    rarity = Counter(chain.from_iterable(map(recurring.intersection, sets)))
+    rank = _ranks(chain.from_iterable(map(recurring.intersection, sets)))
     by_rare: dict[str, list[int]] = {}
     found: list[int] = []
     for place, words in enumerate(sets):
@@ -38,7 +38,7 @@ def near_duplicates(sentences: Sequence[Sequence[str]], marks: Sequence[frozense
         if len(words) < SHORTEST or len(shared) < NEAR * len(words):
             continue
         # One of its rarest words must be common to a near sentence: only so many may differ.
-        rare = sorted(shared, key=lambda word: (rarity[word], word))[: len(words) - int(NEAR * len(words)) + 1]
+        rare = sorted(shared, key=rank)[: len(words) - int(NEAR * len(words)) + 1]
         candidates = {other for word in rare for other in by_rare.get(word, ())[-50:]}
         if any(
             len(words & sets[other]) >= NEAR * len(words | sets[other])
@@ -49,6 +49,13 @@ def near_duplicates(sentences: Sequence[Sequence[str]], marks: Sequence[frozense
         for word in rare:
             by_rare.setdefault(word, []).append(place)
     return found
+
+
+def _ranks(words: Iterable[str]) -> Callable[[str], int]:
+    """Return the place of each word among all, the rarest first."""
+    rarity = Counter(words)
+    in_order = sorted(sorted(rarity), key=rarity.__getitem__)
+    return dict(zip(in_order, range(len(in_order)), strict=True)).__getitem__
 
 
 def runs_of(tokens: Sequence[str], length: int) -> list[tuple[str, ...]]:

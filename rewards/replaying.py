@@ -15,7 +15,7 @@ from statistics import fmean, pstdev, variance
 from typing import Any
 
 from proposal.errors import InputError
-from rewards import COMPONENTS, REWARDS, analyse
+from rewards import COMPONENTS, REWARDS, score_all
 from rewards.rows import Task
 
 SATURATED_AT = 0.98
@@ -213,8 +213,8 @@ def score_again(logged: Sequence[Logged], tasks: Mapping[str, Task]) -> list[Log
     for one in logged:
         task = tasks.get(one.prompt)
         if task is not None:
-            analysis = analyse(one.completion, task)
-            values = {reward.metric: reward.score(analysis).value for reward in REWARDS}
+            scores = score_all(one.completion, task)
+            values = {reward.metric: scores[reward.name].value for reward in REWARDS}
             found.append(Logged(one.step, one.prompt, one.completion, values))
     return found
 

@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from rewards import REWARDS, analyse
-from rewards.analysis import _analyse
+from rewards import REWARDS, forget, score_all
 from rewards.rows import Task
 
 DRAFT_CHARACTERS, BATCH_CHARACTERS = 4_600, 7_400
@@ -55,10 +54,10 @@ class Measured:
         return f"{self.what:58} {self.value:9.2f} {self.unit:4} (wanted {self.wanted:g} {self.unit}) {verdict}"
 
 
-def score_all(text: str, task: Task) -> None:
-    """Score a text by every reward, as a trainer would."""
+def score_as_trained(text: str, task: Task) -> None:
+    """Score a text by one reward after the other, as a trainer does."""
     for reward in REWARDS:
-        reward.score(analyse(text, task))
+        score_all(text, task)[reward.name]
 
 
 def variants(text: str, count: int, characters: int) -> list[str]:
@@ -93,12 +92,12 @@ def measure(drafts: Sequence[str], task: Task, *, step_seconds: float) -> list[M
     """Return all figures; `drafts` are honest whole drafts with slots already filled."""
     texts = [variant for draft in drafts for variant in variants(draft, 40, DRAFT_CHARACTERS)]
     for text in texts[:5]:
-        score_all(text, task)
-    _analyse.cache_clear()
-    cold = [milliseconds(lambda text=text: score_all(text, task)) for text in texts]  # type: ignore[misc]
-    warm = [milliseconds(lambda text=text: score_all(text, task)) for text in texts[-60:]]  # type: ignore[misc]
+        score_as_trained(text, task)
+    forget()
+    cold = [milliseconds(lambda text=text: score_as_trained(text, task)) for text in texts]  # type: ignore[misc]
+    warm = [milliseconds(lambda text=text: score_as_trained(text, task)) for text in texts[-60:]]  # type: ignore[misc]
     batch = variants(drafts[0], BATCH, BATCH_CHARACTERS)
-    whole = sum(milliseconds(lambda text=text: score_all(text, task)) for text in batch) / 1_000  # type: ignore[misc]
+    whole = sum(milliseconds(lambda text=text: score_as_trained(text, task)) for text in batch) / 1_000  # type: ignore[misc]
     hostile = max(_hostile(pattern, task) for pattern in ("1.", "[E1]", "{{E1.a}}. ", "*a_", "“", "四十万", "|a"))
     return [
         Measured(f"a draft of {DRAFT_CHARACTERS:,} characters, first time, median", statistics.median(cold), "ms", 3.0),
@@ -113,17 +112,17 @@ def measure(drafts: Sequence[str], task: Task, *, step_seconds: float) -> list[M
 
 def _hostile(pattern: str, task: Task) -> float:
     text = pattern * (1_000_000 // len(pattern))
-    return min(milliseconds(lambda sign=sign: score_all(sign + text, task)) for sign in "xyz")  # type: ignore[misc]
+    return min(milliseconds(lambda sign=sign: score_as_trained(sign + text, task)) for sign in "xyz")  # type: ignore[misc]
 
 
 def memory_growth(draft: str, task: Task, *, completions: int) -> Measured:
     """Return how much the process grew over that many different completions, in MiB."""
     base = draft.split("\n\n")[2][:400]
     for number in range(1_000):
-        score_all(f"{base} Warm {number:x}.", task)
+        score_as_trained(f"{base} Warm {number:x}.", task)
     before = _peak_mib()
     for number in range(completions):
-        score_all(f"{base} Part {number:x}.", task)
+        score_as_trained(f"{base} Part {number:x}.", task)
     return Measured(f"growth of memory over {completions:,} completions", _peak_mib() - before, "MiB", 32.0)
 
 

@@ -102,14 +102,18 @@ def tone_neutrality(analysis: Analysis) -> Score:
     severities = _by_sentence(analysis.context, found)
     words = sum(len(one.words) for one in analysis.statements)
     grave = sum(1 for severity in severities if severity >= GRAVE)
-    sentences = len({one.sentence.fingerprint for one in analysis.statements})
-    share = SHARE_FACTOR * sum(severities) / max(sentences, MIN_SENTENCES)
+    share = SHARE_FACTOR * sum(severities) / _sentences(analysis) if severities else 0.0
     value = math.exp(-0.7 * grave) * (1 - min(1.0, share)) * min(1.0, words / MIN_WORDS) * analysis.gate
     reasons = [
         Reason("tone", f"{hit.says} ({hit.weight:.2f}): {analysis.text[hit.start : hit.end][:80]}", hit.start, hit.end)
         for hit in found
     ]
     return Score(quantise(value), (*reasons, *analysis.gate_reasons))
+
+
+def _sentences(analysis: Analysis) -> int:
+    """Return among how many sentences the severities are shared: one that stands twice counts once."""
+    return max(MIN_SENTENCES, len({one.sentence.fingerprint for one in analysis.statements}))
 
 
 def sentence_severity(sentence: str) -> float:

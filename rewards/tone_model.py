@@ -13,13 +13,13 @@ import math
 import re
 import sys
 import zipfile
-import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
+from zlib import crc32
 
 from rewards.wording import kept_signs, split_ascii
 
@@ -43,7 +43,11 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 
 def bucket(feature: str) -> int:
     """Return the place of a feature's weight; CRC-32 is the same on every machine and in every process."""
-    return zlib.crc32(feature.encode("utf-8", errors="replace"))
+    return crc32(_bytes(feature))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", errors="replace")
 
 
 def word_features(word: str) -> Iterator[str]:
@@ -84,8 +88,11 @@ def _words(text: str) -> list[str]:
     """Return the English words of a text; splitting a plain one at blanks is many times as fast as the pattern."""
     if not text.isascii():
         return _WORD.findall(text.lower())
+    pieces = split_ascii(text, _WORDS_ALONE)
+    if all(map(str.isalpha, pieces)):
+        return pieces
     words: list[str] = []
-    for piece in split_ascii(text, _WORDS_ALONE):
+    for piece in pieces:
         if piece.isalpha():
             words.append(piece)
         else:
@@ -108,6 +115,8 @@ class ToneModel:
     lines: dict[str, tuple[float, float]]
     _sentences: dict[str, float] = field(default_factory=dict, repr=False, compare=False)
     _words: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    _ends: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    _starts: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def probability(self, sentence: str) -> float:
         """Return how sure the classifier is that a sentence is not neutral."""
@@ -127,20 +136,27 @@ class ToneModel:
 
     def sum(self, sentence: str) -> float:
         """Return the sum of the weights; words are remembered, because texts share most of theirs."""
-        known, weights = self._words, self.weights
-        if len(known) > _MAX_REMEMBERED:
-            known.clear()
         words = _words(sentence)
-        found = {left + " " + right for left, right in pairwise(words)}
-        for pair in found.difference(known):
-            known[pair] = weights.get(bucket("p" + pair), 0)
-        found.update(words)
-        for word in found.difference(known):
-            known[word] = sum(weights.get(bucket(feature), 0) for feature in word_features(word))
-        total = sum(map(known.__getitem__, found))
+        each = set(words)
+        self._remember(each)
+        # Pairs are too many to remember: CRC-32 goes on from what the first word of a pair has given. Two pairs of one
+        # sentence at the same place count once, where `features` counts two: one case in thousands of millions.
+        pairs = set(map(crc32, map(self._ends.__getitem__, words[1:]), map(self._starts.__getitem__, words)))
+        total = sum(map(self._words.__getitem__, each)) + sum(map(self.weights.get, pairs, repeat(0)))
         if not sentence.isascii():
-            total += sum(weights.get(bucket(feature), 0) for feature in dict.fromkeys(_chinese(sentence)))
+            total += sum(self.weights.get(bucket(feature), 0) for feature in dict.fromkeys(_chinese(sentence)))
         return total * self.scale
+
+    def _remember(self, words: set[str]) -> None:
+        """Work out, for words not met before, what they weigh and what they give to the places of pairs."""
+        if len(self._words) > _MAX_REMEMBERED:
+            self._words.clear()
+            self._ends.clear()
+            self._starts.clear()
+        for word in words.difference(self._words):
+            self._words[word] = sum(self.weights.get(bucket(feature), 0) for feature in word_features(word))
+            self._ends[word] = _bytes(word)
+            self._starts[word] = bucket("p" + word + " ")
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from proposal.errors import nearest
-from rewards import REWARDS, Reward, analyse, reward_version
+from rewards import REWARDS, Reward, reward_version, score_all
 from rewards.composition import stage_at
 from rewards.gates import Stage
 from rewards.rows import COLUMNS, ColumnError, read_task
@@ -39,9 +39,9 @@ def reward_column(
     """Return one value per completion; `columns` is what the trainer passes by keyword."""
     stage = _stage(columns.get("trainer_state"), stages)
     scores = [
-        reward.score(
-            analyse(completion_text(completion), read_task(row, where=f"row {place}"), truncated=cut, stage=stage)
-        )
+        score_all(completion_text(completion), read_task(row, where=f"row {place}"), truncated=cut, stage=stage)[
+            reward.name
+        ]
         for place, (completion, row, cut) in enumerate(
             zip(completions, _rows(columns, len(completions)), _truncated(columns, len(completions)), strict=True)
         )

@@ -7,14 +7,16 @@ import json
 import subprocess
 import sys
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import rewards
-from rewards import COMPONENTS, REWARDS, analyse
-from tests.rewards.drafts import EN, EVIDENCE, HONEST_EN, HONEST_ZH, WHOLE_EN, WHOLE_ZH, task, values
+from rewards import COMPONENTS, REWARDS, analyse, score_all
+from rewards.training import reward_column
+from tests.rewards.drafts import EN, EVIDENCE, HONEST_EN, HONEST_ZH, WHOLE_EN, WHOLE_ZH, columns, task, values
 
 ROOT = Path(rewards.__file__).parents[1]
 HEAVY = {"torch", "transformers", "swift", "vllm", "fastapi", "starlette", "numpy", "datasets"}
@@ -117,11 +119,13 @@ def test_a_megabyte_of_hostile_text_is_scored_in_bounded_time(name: str) -> None
 
 
 def test_the_cache_does_not_grow_without_bound() -> None:
+    from rewards import MAX_SCORED, _score_all
     from rewards.analysis import MAX_CACHED, _analyse
 
     for number in range(MAX_CACHED + 50):
-        analyse(f"Text {number}.", task())
+        score_all(f"Text {number}.", task())
     assert _analyse.cache_info().currsize <= MAX_CACHED
+    assert _score_all.cache_info().maxsize == MAX_SCORED
 
 
 def test_one_analysis_serves_all_rewards() -> None:
@@ -133,3 +137,19 @@ def test_one_analysis_serves_all_rewards() -> None:
         reward.score(analyse(HONEST_EN + " One more.", task()))
         assert reward.score(analysis) is reward.score(analysis)
     assert _analyse.cache_info().misses == before + 1
+
+
+def test_a_batch_is_analysed_once_for_all_columns_and_no_analysis_of_it_is_kept() -> None:
+    from rewards.analysis import MAX_CACHED, _analyse
+
+    texts = [f"{HONEST_EN} Part {number}." for number in range(MAX_CACHED + 5)]
+    before = _analyse.cache_info().misses
+    for reward in REWARDS:
+        assert reward_column(reward, texts, columns(len(texts))) == [
+            score_all(text, task())[reward.name].value for text in texts
+        ]
+    assert _analyse.cache_info().misses == before + len(texts)
+    held = weakref.ref(analyse(texts[0], task()))
+    for text in texts[1:]:
+        analyse(text, task())
+    assert held() is None

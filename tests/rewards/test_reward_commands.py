@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import rewards
 from rewards import COMPONENTS, analyse
 from rewards.cli import reward_app
 from rewards.explain import to_html, to_text
@@ -283,11 +284,11 @@ def test_the_fuzzer_repeats_itself_with_the_same_seed() -> None:
 
 
 def test_the_fuzzer_reports_a_reward_that_breaks_its_promise(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rewards import fuzzing
     from rewards.score import Score
 
     broken = [type(COMPONENTS[0])("odd", "Odd", 0, lambda analysis: Score(len(analysis.text) / 7))]
-    monkeypatch.setattr(fuzzing, "REWARDS", broken)
+    rewards.forget()
+    monkeypatch.setattr(rewards, "REWARDS", broken)
     assert fuzz(task(), count=20, seed=1)
 
 
