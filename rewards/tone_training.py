@@ -5,8 +5,9 @@
 
 Neutral English sentences come from real proposals of DAOs with permissive licences, loaded ones are made from them by
 our own lists and by the mutation engine. What is learned of a pair is its difference, that is the inserted words, so
-that topic words cannot become evidence. Neutral sentences also count by themselves, and four DAOs are held out. No
-sentence of the data can be recovered from the weights: they are sums over hashed features.
+that topic words cannot become evidence. Neutral sentences also count by themselves, and four DAOs are held out: weights
+that call more than `MOST_FLAGGED` of their sentences loaded are refused and nothing is written. No sentence of the data
+can be recovered from the weights: they are sums over hashed features.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ import yaml
 from proposal.checks import lexicons
 from proposal.checks.phrases import fold
 from proposal.document import parse
+from proposal.errors import AgentError, GateError
 from proposal.hashing import sha256_data, sha256_text
 from proposal.mutation import mutations
 from proposal.template import load_template
@@ -327,6 +329,8 @@ UNKNOWN = 0.05
 """Probability of a sentence of which no word has a weight."""
 ALLOWED = {"en": 0.01, "zh": 0.01}
 """Share of neutral validation sentences that the classifier may call loaded: precision first."""
+MOST_FLAGGED = 0.02
+"""Share of plain sentences it was not trained on that it may call loaded: twice what its lines are set to."""
 
 
 @dataclass(frozen=True)
@@ -449,8 +453,32 @@ def record_of(model: ToneModel, found: Material, data: Path, measured: dict[str,
     }
 
 
+def plain_flagged(measured: dict[str, Any]) -> dict[str, float]:
+    """Return what share of plain sentences is called loaded: of the DAOs held out together, and of each validation."""
+    held_out = measured["flagged_in_held_out_daos"].values()
+    read = sum(one["sentences"] for one in held_out)
+    shares = {"held-out DAOs": sum(one["share"] * one["sentences"] for one in held_out) / max(1, read)}
+    validation = measured["flagged_in_validation"].items()
+    return shares | {f"validation ({language})": one["share"] for language, one in validation}
+
+
+def write(model: ToneModel, record: dict[str, Any], *, weights: Path = WEIGHTS, record_file: Path = RECORD) -> None:
+    """Write weights and record; `GateError`, and nothing written, when too many plain sentences are called loaded."""
+    over = {name: share for name, share in plain_flagged(record["measured"]).items() if share > MOST_FLAGGED}
+    if over:
+        raise GateError(
+            "the trained classifier calls plain sentences loaded: "
+            + ", ".join(f"{share:.1%} of the {name}" for name, share in over.items()),
+            where=str(weights),
+            expected=f"at most {MOST_FLAGGED:.0%} of each; the weights were left as they are",
+            fix=f"in {VOCABULARY.name}, take back words that plain text uses too, or add plain sentences to 'trap'",
+        )
+    write_weights(model.weights, weights)
+    record_file.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Train and write, or train and compare."""
+    """Train and write, or train and compare; exit code 3 when the weights are refused."""
     parser = argparse.ArgumentParser(prog="python -m rewards.tone_training", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with proposals/*.jsonl")
     parser.add_argument("--check", action="store_true", help="compare with the committed weights instead of writing")
@@ -462,9 +490,12 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write("the committed weights are reproduced\n" if same else "the weights differ\n")
         return 0 if same else 1
     record = record_of(model, found, options.data, measure(model, found, options.data))
-    write_weights(model.weights, WEIGHTS)
-    RECORD.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(record["measured"], indent=2, ensure_ascii=False) + "\n")
+    try:
+        write(model, record)
+    except AgentError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     return 0
 
 

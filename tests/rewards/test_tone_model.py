@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from proposal.errors import GateError
 from proposal.hashing import sha256_data
 from rewards.tone import NOT_NEUTRAL, sentence_severity
 from rewards.tone_model import RECORD, WEIGHTS, load_tone_model
 from rewards.tone_training import (
     HELD_OUT,
+    MOST_FLAGGED,
     TRAINED_ON,
     chinese_sentences,
     loaded_variants,
@@ -20,6 +22,7 @@ from rewards.tone_training import (
     share_flagged,
     vocabulary,
     vocabulary_hash,
+    write,
 )
 
 CASES = Path(__file__).parents[1] / "cases" / "tone"
@@ -102,6 +105,24 @@ def test_the_generators_are_deterministic() -> None:
     made = [list(loaded_variants("The team is paid by the treasury.", "en", Random(5), lists)) for _ in range(2)]
     assert made[0] == made[1]
     assert len(made[0]) >= 8
+
+
+@pytest.mark.parametrize("measure", ["flagged_in_held_out_daos", "flagged_in_validation"])
+def test_weights_that_call_plain_sentences_loaded_are_not_written(measure: str, tmp_path: Path) -> None:
+    model, record = load_tone_model(), json.loads(RECORD.read_text(encoding="utf-8"))
+    files = {"weights": tmp_path / "model.npz", "record_file": tmp_path / "model.json"}
+    for one in record["measured"][measure].values():
+        one["share"] = MOST_FLAGGED + 0.001
+    with pytest.raises(GateError, match=r"2\.1% of the (held-out DAOs|validation)"):
+        write(model, record, **files)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_committed_would_be_written_again(tmp_path: Path) -> None:
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    write(load_tone_model(), record, weights=tmp_path / "model.npz", record_file=tmp_path / "model.json")
+    assert (tmp_path / "model.npz").read_bytes() == WEIGHTS.read_bytes()
+    assert (tmp_path / "model.json").read_bytes() == RECORD.read_bytes()
 
 
 @pytest.mark.slow
