@@ -24,7 +24,7 @@ _INTRODUCTION = """# Configurations
 
 Every recipe of `recipes/configs/`, with the hardware it is made for and what was measured on which day. Written by
 `python -m recipes.config_table` from the headers of the files. They are plain ms-swift YAML; each is whole, as that has
-no include. Nothing has been run on a GPU yet: figures that a header calls estimated are counted by
+no include. Only what says so was run on a GPU: figures that a header calls estimated are counted by
 `recipes/estimates.py`.
 
 """

@@ -91,6 +91,7 @@ def merge(request: argparse.Namespace) -> None:
     if record["kind"] != "adapter":
         raise InputError("is no adapter, so there is nothing to merge", where=str(request.source))
     words = ["--adapters", str(request.source / record["weights"]), "--merge_lora", "true"]
+    words += ["--attn_impl", "sdpa"]  # the run may have had flash-attn, which a laptop has not
     run_swift([*words, "--output_dir", str(request.out)])
     describe_export(request.out, {**record, "kind": "merged model"}, {"step": "merge", "of": record["weights_sha256"]})
 

@@ -5,7 +5,7 @@
 
 Rows hold a prompt and the dao_* columns that the rewards read.
 
-Tested  tiny model on 2 CPU cores (smoke_grpo.yaml); never on a GPU
+Tested  tiny model and SmolLM2-135M on 2 CPU cores (smoke_grpo.yaml, grpo.yaml), SmolLM2-135M on an H100 (grpo_gpu.yaml)
 Memory  under 1 GB for the tiny model; larger ones not measured
 Expect  smoke_grpo: rewards near 0 from random weights, each of them called
 

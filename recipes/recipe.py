@@ -78,10 +78,7 @@ class Recipe:
 
     def listed(self, key: str) -> list[str]:
         """Return a value as a list of texts; a key that is absent has an empty one."""
-        value = self.values.get(key)
-        if value is None:
-            return []
-        return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+        return as_list(self.values.get(key))
 
     def truth(self, key: str, default: bool = False) -> bool:
         """Return a truth value as ms-swift reads it."""
@@ -160,6 +157,17 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             values[key] = value
     return values
+
+
+def as_list(value: Any) -> list[str]:
+    """Return a value of a recipe as a list of texts; none is an empty one.
+
+    >>> as_list("runs/sft"), as_list(None)
+    (['runs/sft'], [])
+    """
+    if value is None:
+        return []
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
 def as_arguments(values: Mapping[str, Any]) -> list[str]:

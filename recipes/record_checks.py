@@ -1,8 +1,9 @@
 """Whether a run folder is a whole model record: what serving, a reviewer or a later run needs is there and agrees.
 
     python -m recipes.record_checks runs/sft
+    python -m recipes.record_checks runs/sft --accept 200    # a run that was stopped, as far as its step 200
 
-Exit codes: 0 whole, 2 no such record, 5 incomplete or changed.
+Exit codes: 0 whole, 2 no such record or checkpoint, 5 incomplete or changed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from proposal.errors import AgentError, InputError, IntegrityError
 from recipes.card import SECTIONS
 from recipes.problems import Problem, render
-from recipes.records import CARD_FILE, RECORD_FILE, RECORD_FORM, RUN_FILE, weights_hash
+from recipes.records import CARD_FILE, RECORD_FILE, RECORD_FORM, RUN_FILE, accept_run, weights_hash
 
 NEEDED = (
     "name", "kind", "method", "weights", "weights_sha256", "base_model", "base_licence", "created_at", "data",
@@ -102,12 +103,15 @@ def drop_resume_files(folder: Path) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Check one record, and where it is asked for, make it smaller."""
+    """Check one record; where it is asked for, write it first, or make it smaller."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path, help="a run folder, such as runs/sft")
     parser.add_argument("--drop-resume-files", action="store_true", help="remove optimizer states of a whole record")
+    parser.add_argument("--accept", type=int, metavar="STEP", help="first write the record of a run that was stopped")
     request = parser.parse_args(argv)
     try:
+        if request.accept is not None:
+            accept_run(request.run, request.accept)
         problems = record_problems(request.run)
         freed = drop_resume_files(request.run) if request.drop_resume_files and not problems else None
     except AgentError as error:

@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from proposal.errors import InputError
 from proposal.prompt import prompt_hash
 from proposal.whole_files import write_whole
 from recipes.card import base_licence, card
 from recipes.environment import machine
 from recipes.progress import LOG_FILE, read_log
-from recipes.recipe import Recipe, as_arguments, file_part
+from recipes.recipe import Recipe, as_arguments, as_list, file_part
 from rewards import reward_version
 
 RUN_FILE = "run.json"
@@ -96,13 +97,47 @@ def finish_run(
     _write(folder / RUN_FILE, ended)
     if exit_code or checkpoint is None:
         return None
-    record = _record(recipe, ended, checkpoint)
+    return _write_record(folder, ended, checkpoint)
+
+
+def accept_run(folder: Path, step: int) -> dict[str, Any]:
+    """Write the model record of a run that was stopped, of its checkpoint at that step, and return it.
+
+    Stopping is a judgement (the loss on rows that are watched rises, or the time is over) that ms-swift reports as a
+    failure. The record says at which step of how many; its metrics are those logged until then, its seconds those of
+    the whole run. Raises InputError where there is no run, or no whole checkpoint of that step.
+    """
+    run = _read_run(folder)
+    checkpoint = folder / f"checkpoint-{step}"
+    if not read_state(checkpoint):
+        there = [path.name for path in sorted(folder.glob("checkpoint-*"), key=_step) if read_state(path)]
+        raise InputError("no whole checkpoint of that step", where=str(checkpoint),
+                         expected=", ".join(there) or "a run that saved one")  # fmt: skip
+    stopped = {**run, "global_step": step, "metrics": last_metrics(folder / LOG_FILE, until=step)}
+    return _write_record(folder, stopped, checkpoint)
+
+
+def _read_run(folder: Path) -> dict[str, Any]:
+    path = folder / RUN_FILE
+    try:
+        run = dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise InputError("no run was started here", where=str(path)) from None
+    if "finished_at" not in run:
+        raise InputError("the run was killed, or goes on", where=str(path), expected="a run that ended",
+                         fix="stop it with Ctrl-C, or go on with --resume last")  # fmt: skip
+    return run
+
+
+def _write_record(folder: Path, run: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
+    record = _record(folder, run, checkpoint)
     _write(folder / RECORD_FILE, record)
     write_whole(folder / CARD_FILE, card(record).encode())
     return record
 
 
-def _record(recipe: Recipe, run: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
+def _record(folder: Path, run: Mapping[str, Any], checkpoint: Path) -> dict[str, Any]:
+    values = run["resolved"]
     is_adapter = (checkpoint / "adapter_config.json").is_file()
     kept = (
         "method",
@@ -117,25 +152,25 @@ def _record(recipe: Recipe, run: Mapping[str, Any], checkpoint: Path) -> dict[st
     )
     return {
         "form": RECORD_FORM,
-        "name": _folder(recipe).name,
+        "name": folder.name,
         "kind": "adapter" if is_adapter else "checkpoint",
         "weights": checkpoint.name,
         "weights_sha256": weights_hash(checkpoint),
-        "base_model": str(recipe.values.get("model", "")),
-        "base_licence": base_licence(str(recipe.values.get("model", ""))),
+        "base_model": str(values.get("model", "")),
+        "base_licence": base_licence(str(values.get("model", ""))),
         "created_at": run["finished_at"],
         **{key: run[key] for key in kept},
         "seconds": _seconds(run),
-        "stages_before": stages_before(recipe),
+        "stages_before": _stages_before(values),
     }
 
 
-def stages_before(recipe: Recipe) -> list[dict[str, Any]]:
+def _stages_before(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what the adapter that a run went on from was trained by, the first stage first.
 
     Empty where the run began with the model itself, or with an adapter that has no record beside it.
     """
-    started_from = next(iter(recipe.listed("adapters")), "")
+    started_from = next(iter(as_list(values.get("adapters"))), "")
     path = Path(started_from).parent / RECORD_FILE
     if not started_from or not path.is_file():
         return []
@@ -150,12 +185,19 @@ def _seconds(run: Mapping[str, Any]) -> float:
     return (finished - started).total_seconds()
 
 
-def last_metrics(log: Path) -> dict[str, float]:
-    """Return the last value of every number in ms-swift's log."""
+def last_metrics(log: Path, *, until: int | None = None) -> dict[str, float]:
+    """Return the last value of every number in ms-swift's log, as far as a step where one is given."""
     metrics: dict[str, float] = {}
     for entry in read_log(log):
+        if until is not None and _logged_step(entry) > until:
+            break
         metrics.update({name: value for name, value in entry.items() if isinstance(value, int | float)})
     return metrics
+
+
+def _logged_step(entry: Mapping[str, Any]) -> int:
+    number = str(entry.get("global_step/max_steps", "")).partition("/")[0]
+    return int(number) if number.isdigit() else 0
 
 
 def data_files(recipe: Recipe) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@
 
 The answer of each row is learnt; figures stand in it as slots.
 
-Tested  tiny model and SmolLM2-135M on 2 CPU cores (smoke_sft.yaml, sft.yaml); never on a GPU
+Tested  tiny model and SmolLM2-135M on 2 CPU cores (smoke_sft.yaml, sft.yaml), SmolLM2-135M on an H100 (sft_gpu.yaml)
 Memory  3 GB for SmolLM2-135M; larger ones not measured
 Expect  sft: losses of 1.3 to 4 by row at the start
 

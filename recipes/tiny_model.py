@@ -49,7 +49,7 @@ def build_tiny_model(folder: Path, texts: Sequence[str], *, seed: int = 7, posit
     import torch
     from transformers import Qwen3Config, Qwen3ForCausalLM
 
-    tokenizer = _tokenizer(texts)
+    tokenizer = learn_tokenizer(texts)
     torch.manual_seed(seed)
     config = Qwen3Config(
         vocab_size=len(tokenizer),
@@ -74,15 +74,9 @@ def build_tiny_model(folder: Path, texts: Sequence[str], *, seed: int = 7, posit
 def build_tiny_vision_model(folder: Path, texts: Sequence[str], *, seed: int = 7, positions: int = 4_096) -> Path:
     """Write a Qwen3-VL of five million weights with its processor; an image of 128 by 128 pixels is 16 tokens of it."""
     import torch
-    from transformers import (
-        Qwen2VLImageProcessor,
-        Qwen3VLConfig,
-        Qwen3VLForConditionalGeneration,
-        Qwen3VLProcessor,
-        Qwen3VLVideoProcessor,
-    )
+    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
-    tokenizer = _tokenizer(texts, VISION_IDS)
+    tokenizer = learn_tokenizer(texts, VISION_IDS)
     tokenizer.chat_template = SEES
     torch.manual_seed(seed)
     text = {
@@ -118,16 +112,23 @@ def build_tiny_vision_model(folder: Path, texts: Sequence[str], *, seed: int = 7
     }  # fmt: skip
     config = Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **ids)
     Qwen3VLForConditionalGeneration(config).to(torch.float32).save_pretrained(folder)
+    write_processor(tokenizer, folder)
+    return folder
+
+
+def write_processor(tokenizer: Any, folder: Path) -> None:
+    """Write what prepares pictures and text for a Qwen3-VL into its folder."""
+    from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
+
     Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(patch_size=16, merge_size=2),
         tokenizer=tokenizer,
         video_processor=Qwen3VLVideoProcessor(),
         chat_template=SEES,
     ).save_pretrained(folder)
-    return folder
 
 
-def _tokenizer(texts: Sequence[str], at: Mapping[str, int] | None = None) -> Any:
+def learn_tokenizer(texts: Sequence[str], at: Mapping[str, int] | None = None) -> Any:
     """Learn a byte-level BPE from the texts; `at` are further special tokens with the numbers they have to have."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

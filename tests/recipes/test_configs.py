@@ -124,7 +124,8 @@ def test_a_configuration_has_what_its_tier_needs(path: Path) -> None:
         assert processes * int(recipe.env["OMP_NUM_THREADS"]) == 2, "two cores are used, and no more threads than that"
     else:
         assert recipe.values["torch_dtype"] == "bfloat16"
-        assert recipe.truth("gradient_checkpointing")
+        small = "smollm" in str(recipe.values["model"])
+        assert recipe.truth("gradient_checkpointing") != small, "only a small model leaves room for all activations"
 
 
 @pytest.mark.parametrize("path", [path for path in CONFIGS if "smollm" in path.read_text(encoding="utf-8")], ids=str)

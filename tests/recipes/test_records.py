@@ -11,7 +11,7 @@ import pytest
 from proposal.errors import InputError, IntegrityError
 from recipes.launch import with_resume
 from recipes.record_checks import drop_resume_files, record_problems
-from recipes.records import finish_run, last_checkpoint, last_metrics, start_run
+from recipes.records import accept_run, finish_run, last_checkpoint, last_metrics, start_run
 from tests.recipes.builders import a_recipe, loaded
 
 NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.UTC)
@@ -96,6 +96,24 @@ def test_a_later_stage_names_the_stages_it_went_on_from(tmp_path: Path) -> None:
     card = (tmp_path / "later" / "README.md").read_text(encoding="utf-8")
     assert "| SFT | 2 | 30 |" in card
     assert "| SFT | 5 | 7 |" in card
+
+
+def test_a_run_that_was_stopped_is_accepted_as_far_as_a_checkpoint(tmp_path: Path) -> None:
+    recipe, run = loaded(a_recipe(tmp_path)), tmp_path / "run"
+    manifest = start_run(recipe, ["swift"], versions={"ms-swift": "4.6.0"}, now=NOW)
+    checkpoint(run, 2), checkpoint(run, 4)
+    logged = '{"loss": 2.0, "global_step/max_steps": "2/9"}\n{"loss": 1.5, "global_step/max_steps": "4/9"}\n'
+    (run / "logging.jsonl").write_text(logged, encoding="utf-8")
+    with pytest.raises(InputError, match="killed, or goes on"):
+        accept_run(run, 2)
+    assert finish_run(recipe, manifest, exit_code=130, now=NOW + dt.timedelta(minutes=3)) is None
+    with pytest.raises(InputError, match="no whole checkpoint of that step") as caught:
+        accept_run(run, 3)
+    assert "checkpoint-2, checkpoint-4" in str(caught.value)
+    record = accept_run(run, 2)
+    assert (record["weights"], record["global_step"], record["seconds"]) == ("checkpoint-2", 2, 180)
+    assert record["metrics"]["loss"] == 2.0
+    assert json.loads((run / "run.json").read_text(encoding="utf-8"))["exit_code"] == 130
 
 
 def test_a_run_that_failed_leaves_its_manifest_and_no_record(tmp_path: Path) -> None:
