@@ -41,8 +41,9 @@ _NO_SIGNS = f"{ascii_letters} \t".encode()
 _SIGN = re.compile(r"[0-9]+|[^A-Za-z\u3400-\u9fff \t]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
 _SPLIT_NUMBER = re.compile(
-    r"(?<=[0-9])[*_]{1,3}(?=[0-9.,][0-9*_])|(?<=[0-9][.,])[*_]{1,3}(?=[0-9])|(?<=[0-9])[*_]{1,3}(?=[0-9])"
+    r"(\{\{[^{}]*\}\})|(?<=[0-9])[*_]{1,3}(?=[0-9.,][0-9*_])|(?<=[0-9][.,])[*_]{1,3}(?=[0-9])|(?<=[0-9])[*_]{1,3}(?=[0-9])"
 )
+"""Emphasis between the digits of a number; a slot is matched first, since `{{P.hip_39_2}}` is a name and no number."""
 _LOOKALIKE = str.maketrans("OolI", "0011")
 
 # Letters of other scripts that look Latin: Cyrillic and Greek, the ones that readers cannot tell apart.
@@ -132,7 +133,7 @@ def undisguise(text: str) -> tuple[str, tuple[str, ...]]:
     if "&" in text:
         text = _ENTITY.sub(_decoded, text)
     if "*" in text or "_" in text:
-        text = _SPLIT_NUMBER.sub("", text)
+        text = _SPLIT_NUMBER.sub(r"\1", text)
     if _has_grouped_letter(text):
         text = _GROUPED_LETTER.sub(lambda match: match[0].translate(_LOOKALIKE), text)
     return text, tuple(sorted(found))

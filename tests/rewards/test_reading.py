@@ -60,3 +60,7 @@ def test_only_the_beginning_of_an_endless_text_is_read() -> None:
 def test_slots_are_filled_and_cited() -> None:
     reading = read("Sales fell to {{E1.sales_q3}}.", task())
     assert reading.text == "Sales fell to 401,000 USDC [E1]."
+
+
+def test_a_name_with_numbers_in_a_slot_is_no_split_number() -> None:
+    assert undisguise("It was {{P.hip_39_2}} and 4*5*0.")[0] == "It was {{P.hip_39_2}} and 450."
