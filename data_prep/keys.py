@@ -45,8 +45,8 @@ def figure_key(topic: str, value: Value) -> str:
 def reference_key(sentence: str, start: int, end: int, value: Value) -> str:
     """Return the key of what holds a digit and states nothing: a name, an address, the number of a step or proposal.
 
-    >>> text = "In addition 0x00112233445566778899aabbccddeeff00112233 becomes an admin."
-    >>> reference_key(text, 12, 54, Value(value=text[12:54]))
+    >>> text = "Finally, 0x00112233445566778899aabbccddeeff00112233 becomes an admin."
+    >>> reference_key(text, 9, 51, Value(value=text[9:51]))
     'address'
     """
     printed = sentence[start:end]

@@ -61,7 +61,7 @@ def test_the_best_prompts_are_those_whose_text_is_worth_imitating_and_has_slots(
 
     prompts, chosen, texts = of("grpo.jsonl"), of("grpo_best.jsonl"), of("sft_best.jsonl")
     assert chosen.keys() == {key for key, row in texts.items() if "{{" in row["messages"][-1]["content"]}
-    assert 0 < len(chosen) < len(prompts)
+    assert chosen
     assert all(prompts[key] == row for key, row in chosen.items())
 
 
