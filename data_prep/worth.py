@@ -23,8 +23,8 @@ LEAST = {"data_citation": 0.9, "numeric_faithfulness": 0.9, "template_adherence"
 left to preference: few real sections are full there."""
 
 MAX_CHARACTERS = 6_000
-"""Longest prompt and text together, about 1,600 tokens: what a small model reads without filling the memory of two CPU
-processes. Half of it left only sections shorter than their templates ask for, and a model that wrote such."""
+"""Longest prompt and text together, about 1,600 tokens. Half of it left mostly sections shorter than their templates
+ask for, and a model that wrote such."""
 
 _TOTAL = next(reward for reward in REWARDS if reward.name == "dao_total")
 

@@ -20,7 +20,7 @@ from proposal.prompt import prompt_hash
 from proposal.whole_files import write_whole
 from recipes.card import base_licence, card
 from recipes.environment import machine
-from recipes.progress import LOG_FILE, read_log
+from recipes.progress import LOG_FILE, read_log, step_of
 from recipes.recipe import Recipe, as_arguments, as_list, file_part
 from rewards import reward_version
 
@@ -104,7 +104,7 @@ def accept_run(folder: Path, step: int) -> dict[str, Any]:
     """Write the model record of a run that was stopped, of its checkpoint at that step, and return it.
 
     Stopping is a judgement (the loss on rows that are watched rises, or the time is over) that ms-swift reports as a
-    failure. The record says at which step of how many; its metrics are those logged until then, its seconds those of
+    failure. The record says at which step; its metrics are those logged until then, its seconds those of
     the whole run. Raises InputError where there is no run, or no whole checkpoint of that step.
     """
     run = _read_run(folder)
@@ -189,15 +189,10 @@ def last_metrics(log: Path, *, until: int | None = None) -> dict[str, float]:
     """Return the last value of every number in ms-swift's log, as far as a step where one is given."""
     metrics: dict[str, float] = {}
     for entry in read_log(log):
-        if until is not None and _logged_step(entry) > until:
+        if until is not None and (step := step_of(entry)) and step.number > until:
             break
         metrics.update({name: value for name, value in entry.items() if isinstance(value, int | float)})
     return metrics
-
-
-def _logged_step(entry: Mapping[str, Any]) -> int:
-    number = str(entry.get("global_step/max_steps", "")).partition("/")[0]
-    return int(number) if number.isdigit() else 0
 
 
 def data_files(recipe: Recipe) -> Iterator[dict[str, Any]]:
